@@ -1,0 +1,40 @@
+# How every target is compiled: C++20, all warnings as errors, nothing exported unless a version script says so.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+add_library(devtrust_options INTERFACE)
+target_include_directories(devtrust_options INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
+target_compile_options(devtrust_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wnull-dereference -Wformat=2 -Werror -fstack-protector-strong -fno-plt)
+target_compile_definitions(devtrust_options INTERFACE
+  $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS> OPENSSL_API_COMPAT=30000 OPENSSL_NO_DEPRECATED)
+target_link_libraries(devtrust_options INTERFACE Threads::Threads)
+if(DEVTRUST_SANITIZE)
+  # gcc's flow analysis gives false alarms in instrumented code
+  target_compile_options(devtrust_options INTERFACE
+    "-fsanitize=${DEVTRUST_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-null-dereference)
+  target_link_options(devtrust_options INTERFACE "-fsanitize=${DEVTRUST_SANITIZE}")
+  target_compile_definitions(devtrust_options INTERFACE DEVTRUST_SANITIZED=1)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(devtrust_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow)
+  endif()
+endif()

@@ -1,0 +1,16 @@
+# Every outside library, in one place.
+find_package(PkgConfig REQUIRED)
+
+if(DEVTRUST_BUNDLED_CRYPTO)
+  set(OPENSSL_USE_STATIC_LIBS TRUE)
+endif()
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+
+find_package(tl-expected REQUIRED)
+pkg_check_modules(P11KIT REQUIRED p11-kit-1)
+# SQLite is opened with dlopen when an NSS store is read: only its header is needed here.
+find_path(SQLITE3_INCLUDE_DIR sqlite3.h REQUIRED)
+find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
+# Only p11-kit's headers: the module does not link it.
+add_library(devtrust_cryptoki INTERFACE)
+target_include_directories(devtrust_cryptoki SYSTEM INTERFACE ${P11KIT_INCLUDE_DIRS})

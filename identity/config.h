@@ -1,0 +1,56 @@
+// The configuration: TOML, design and meaning in docs/configuration.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "identity/profile.h"
+#include "identity/result.h"
+
+namespace devtrust {
+
+struct StoreConfig {
+  std::string kind;        ///< nss | keychain | windows | token | file
+  std::string path;        ///< `~/` is expanded
+  std::string key_path;    ///< file stores: the key, where it is not in `path`
+  std::string pin_source;  ///< "file:/path", or empty
+  bool prompt = false;
+};
+
+struct Config {
+  std::vector<std::string> files;  ///< that were read, in order
+  std::string trace;               ///< a path, "1" for standard error, or empty
+  std::string audit;               ///< a path, "syslog:", "journal:", "eventlog:", or empty
+  bool audit_required = false;
+  std::vector<StoreConfig> stores;  ///< empty: the platform's usual places
+  std::vector<Profile> profiles;    ///< never empty: the built-in ones where the files name none
+  struct {
+    std::string timestamp;
+    int include_certs = -2;
+    bool fallback = true;
+  } sign;
+  struct {
+    std::vector<std::string> roots;
+  } verify;
+  struct {
+    std::vector<std::string> urls;
+  } browser;
+  struct {
+    std::vector<std::string> programs;
+  } keyholder;
+};
+
+/// `file` (from a module's init string) or, where it is empty, DEVTRUST_CONFIG's one file, or /etc/devtrust/config.toml
+/// and then $XDG_CONFIG_HOME/devtrust/config.toml over it. A file that was named must exist; the usual ones need not.
+/// kInvalidConfig names file, line, column and what was expected.
+Result<Config> load_config(const std::string& file = {});
+
+/// One file's text, for tests and fuzzing; `path` is what messages call it.
+Result<Config> parse_config(std::string_view text, const std::string& path);
+
+/// The password that a `pin_source` names: "file:/path" (one trailing newline is dropped; at most 4 KiB; refused when
+/// others may write the file).
+Result<SecureBytes> read_pin_source(const std::string& pin_source);
+
+}  // namespace devtrust

@@ -1,0 +1,47 @@
+// Our own corner of libcrypto: a library context that shares nothing with the host's, and owners for its objects.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+#include <openssl/types.h>
+
+#include <memory>
+#include <string>
+
+namespace devtrust {
+
+/// The one OSSL_LIB_CTX that everything here uses: the default provider, loaded by name, and no openssl.cnf. Made on
+/// first use, never freed (another thread may be inside when the host finalizes us). Null when memory is short.
+/// Thread-safe.
+OSSL_LIB_CTX* libctx();
+
+/// The error queue belongs to the host: whatever libcrypto leaves on it inside this scope is taken off at its end.
+class ErrorQueueGuard {
+ public:
+  ErrorQueueGuard();
+  ~ErrorQueueGuard();
+  ErrorQueueGuard(const ErrorQueueGuard&) = delete;
+  ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
+};
+
+/// The newest reason on this thread's error queue, for the end of a message; "unknown reason" where there is none.
+std::string openssl_reason();
+
+template <auto Free>
+struct OpensslDeleter {
+  template <typename T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+
+using BioPtr = std::unique_ptr<BIO, OpensslDeleter<BIO_free_all>>;
+using BignumPtr = std::unique_ptr<BIGNUM, OpensslDeleter<BN_clear_free>>;
+using BnCtxPtr = std::unique_ptr<BN_CTX, OpensslDeleter<BN_CTX_free>>;
+using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, OpensslDeleter<EVP_PKEY_free>>;
+using EvpPkeyCtxPtr = std::unique_ptr<EVP_PKEY_CTX, OpensslDeleter<EVP_PKEY_CTX_free>>;
+using EvpMdPtr = std::unique_ptr<EVP_MD, OpensslDeleter<EVP_MD_free>>;
+using EvpMdCtxPtr = std::unique_ptr<EVP_MD_CTX, OpensslDeleter<EVP_MD_CTX_free>>;
+
+}  // namespace devtrust

@@ -1,0 +1,25 @@
+// What this process is allowed to believe of its surroundings.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace devtrust {
+
+/// Set-uid, set-gid or file capabilities: the environment is someone else's.
+bool raised_privileges();
+/// An environment variable; empty where it is unset or where privileges are raised.
+std::string environment(const char* name);
+/// $HOME, else the password database's; of the effective user (the password database only, where privileges are raised).
+std::string home_directory();
+/// $XDG_CONFIG_HOME, else ~/.config.
+std::string config_home();
+/// `~` and `~/…` expanded.
+std::string expand_home(const std::string& path);
+/// Base name of the running program, for the audit line.
+std::string program_name();
+
+/// Raised by one in each forked child. State made under another number belongs to the parent.
+std::uint64_t fork_number();
+
+}  // namespace devtrust

@@ -1,0 +1,12 @@
+// PKCS#11 types: p11-kit's 2.40 header, and the 3.0 types where it lacks them.
+#pragma once
+
+#ifdef _WIN32
+#pragma pack(push, cryptoki, 1)
+#endif
+#include <p11-kit/pkcs11.h>
+
+#include "pkcs11/cryptoki3.h"
+#ifdef _WIN32
+#pragma pack(pop, cryptoki)
+#endif
