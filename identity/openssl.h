@@ -9,12 +9,17 @@
 #include <memory>
 #include <string>
 
+#include "identity/scheme.h"
+
 namespace devtrust {
 
 /// The one OSSL_LIB_CTX that everything here uses: the default provider, loaded by name, and no openssl.cnf. Made on
 /// first use, never freed (another thread may be inside when the host finalizes us). Null when memory is short.
 /// Thread-safe.
 OSSL_LIB_CTX* libctx();
+
+/// Fetched once in libctx() and kept; null for kNone or when the fetch fails. Thread-safe.
+const EVP_MD* fetched_md(Digest digest);
 
 /// The error queue belongs to the host: whatever libcrypto leaves on it inside this scope is taken off at its end.
 class ErrorQueueGuard {

@@ -49,9 +49,11 @@ class Snapshot {
   /// All of a profile's identities, whatever their state, the best first: newest notBefore, then by store order.
   const std::vector<IdentityPtr>& identities(std::string_view profile) const;
   const std::vector<StoreReport>& reports() const { return reports_; }
+  /// What concerns several stores: two roots under one name.
+  const std::vector<Error>& problems() const { return problems_; }
 
   /// The one to use at `now`: valid, key intact, chain's signatures good, newest notBefore. Otherwise why there is none
-  /// (kNotFound, kExpired, kKeyMismatch, kLoginRequired never), naming the profile and the store.
+  /// (kNotFound, kExpired, kKeyMismatch, kCorrupt), naming the profile and the store.
   Result<IdentityPtr> current(std::string_view profile, Time now) const;
   /// What the profile's `show` lets a token show: the current one first, then the others.
   std::vector<IdentityPtr> shown(std::string_view profile, Time now) const;
@@ -60,6 +62,7 @@ class Snapshot {
   std::vector<Profile> profiles_;
   std::vector<std::vector<IdentityPtr>> identities_;  // parallel to profiles_
   std::vector<StoreReport> reports_;
+  std::vector<Error> problems_;
 };
 
 }  // namespace devtrust
