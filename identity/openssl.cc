@@ -35,7 +35,7 @@ const EVP_MD* fetched_md(Digest digest) {
   EVP_MD* md = slot.load(std::memory_order_acquire);
   if (md != nullptr) return md;
   const ErrorQueueGuard guard;
-  EVP_MD* made = EVP_MD_fetch(libctx(), name, nullptr);
+  EVP_MD* made = libctx() != nullptr ? EVP_MD_fetch(libctx(), name, nullptr) : nullptr;  // null is the host's context
   if (made == nullptr || slot.compare_exchange_strong(md, made, std::memory_order_acq_rel)) return made;
   EVP_MD_free(made);
   return md;
