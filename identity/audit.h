@@ -13,7 +13,8 @@ namespace devtrust {
 /// Thread-safe.
 class Audit {
  public:
-  /// `destination` as Config::audit; empty: nothing is written. A file is created 0600, appended to, not through a link.
+  /// `destination` as Config::audit; empty: nothing is written. A file is created 0600, appended to, not through a
+  /// link.
   Audit(std::string destination, bool required);
   ~Audit();
 

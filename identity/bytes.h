@@ -23,7 +23,8 @@ struct SecureAllocator {
   using value_type = T;
   SecureAllocator() = default;
   template <typename U>
-  SecureAllocator(const SecureAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor): the Allocator requirements
+  SecureAllocator(const SecureAllocator<U>&) noexcept {
+  }  // NOLINT(google-explicit-constructor): the Allocator requirements
   T* allocate(std::size_t count) { return static_cast<T*>(secure_allocate(count * sizeof(T))); }
   void deallocate(T* memory, std::size_t count) noexcept { secure_free(memory, count * sizeof(T)); }
   friend bool operator==(const SecureAllocator&, const SecureAllocator&) { return true; }

@@ -11,7 +11,7 @@
 
 namespace devtrust {
 
-/// Thread-safe. The lock is never held across a fork by us, but a child must make its own catalog.
+/// Thread-safe. After a fork the child makes a catalog of its own: the parent's locks may be held in it for ever.
 class Catalog {
  public:
   Catalog(std::vector<std::unique_ptr<StoreSource>> sources, std::vector<Profile> profiles);
@@ -26,12 +26,18 @@ class Catalog {
 
  private:
   struct Entry;
+  /// Lists the sources' stores again where a source changed; true where anything differs.
+  bool list_stores();
+  /// Reads what changed and publishes a new snapshot where there is something new.
   void refresh(Time now);
+  std::shared_ptr<const Snapshot> build(Time now) const;
+  void publish(std::shared_ptr<const Snapshot> snapshot);
 
   std::vector<std::unique_ptr<StoreSource>> sources_;
   std::vector<Profile> profiles_;
   std::mutex refresh_mutex_;
   std::vector<Entry> entries_;  // guarded by refresh_mutex_
+  bool listed_ = false;         // guarded by refresh_mutex_
   mutable std::mutex current_mutex_;
   std::shared_ptr<const Snapshot> current_;  // guarded by current_mutex_
 };

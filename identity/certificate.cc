@@ -280,8 +280,7 @@ bool Certificate::signed_by(const Certificate& issuer) const {
   const unsigned char* cursor = outer->algorithm.whole.data();
   const AlgorithmPtr algorithm(d2i_X509_ALGOR(nullptr, &cursor, static_cast<long>(outer->algorithm.whole.size())));
   cursor = outer->signature.whole.data();
-  const BitStringPtr signature(
-      d2i_ASN1_BIT_STRING(nullptr, &cursor, static_cast<long>(outer->signature.whole.size())));
+  const BitStringPtr signature(d2i_ASN1_BIT_STRING(nullptr, &cursor, static_cast<long>(outer->signature.whole.size())));
   cursor = outer->tbs.whole.data();
   const TypePtr signed_part(d2i_ASN1_TYPE(nullptr, &cursor, static_cast<long>(outer->tbs.whole.size())));
   return algorithm != nullptr && signature != nullptr && signed_part != nullptr &&

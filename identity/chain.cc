@@ -64,9 +64,9 @@ class Builder {
   void offer(bool complete, bool contradicted) {
     const bool valid = std::ranges::all_of(path_, [this](const CertificatePtr& c) { return c->valid_at(time_); });
     const auto rank = [](const Chain& chain, bool all_valid) {
-      return std::tuple(chain.complete, !chain.contradicted, all_valid,
-                        chain.complete ? -static_cast<long>(chain.issuers.size())
-                                       : static_cast<long>(chain.issuers.size()));
+      return std::tuple(
+          chain.complete, !chain.contradicted, all_valid,
+          chain.complete ? -static_cast<long>(chain.issuers.size()) : static_cast<long>(chain.issuers.size()));
     };
     Chain chain{path_, complete, contradicted};
     if (!best_ || rank(chain, valid) > rank(*best_, best_valid_)) {

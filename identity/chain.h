@@ -11,8 +11,8 @@ namespace devtrust {
 struct Chain {
   std::vector<CertificatePtr> issuers;  ///< the leaf's issuer first; the leaf itself is not in it
   bool complete = false;                ///< it ends in a self-signed root (a self-signed leaf is complete by itself)
-  /// Where the chain stops there is a certificate of the right name, and its key did not make the signature: a look-alike
-  /// or a damaged store. Such a leaf is never current.
+  /// Where the chain stops there is a certificate of the right name, and its key did not make the signature: a
+  /// look-alike or a damaged store. Such a leaf is never current.
   bool contradicted = false;
 };
 

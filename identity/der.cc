@@ -22,9 +22,7 @@ std::optional<DerElement> DerReader::next() {
   return element;
 }
 
-std::optional<DerElement> DerReader::next(std::uint8_t tag) {
-  return peek() == tag ? next() : std::nullopt;
-}
+std::optional<DerElement> DerReader::next(std::uint8_t tag) { return peek() == tag ? next() : std::nullopt; }
 
 std::optional<DerElement> der_single(ByteView bytes, std::uint8_t tag) {
   DerReader reader(bytes);

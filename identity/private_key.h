@@ -41,7 +41,8 @@ class PrivateKey {
   /// Writes the signature to `out`, at least `public_key().max_signature_size()` bytes long, and returns its length.
   virtual Result<std::size_t> sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) const = 0;
   virtual Result<SecureBytes> decrypt(const CipherScheme& scheme, ByteView ciphertext) const = 0;
-  /// ECDH: the x coordinate of the shared point, `field_size()` bytes. `peer` is an uncompressed point on this key's curve.
+  /// ECDH: the x coordinate of the shared point, `field_size()` bytes. `peer` is an uncompressed point on this key's
+  /// curve.
   virtual Result<SecureBytes> derive(ByteView peer) const = 0;
   /// Makes the key ready without using it: what a first use would find wrong is found now.
   virtual Result<void> prepare() const = 0;

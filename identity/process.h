@@ -10,7 +10,8 @@ namespace devtrust {
 bool raised_privileges();
 /// An environment variable; empty where it is unset or where privileges are raised.
 std::string environment(const char* name);
-/// $HOME, else the password database's; of the effective user (the password database only, where privileges are raised).
+/// $HOME, else the password database's; of the effective user (the password database only, where privileges are
+/// raised).
 std::string home_directory();
 /// $XDG_CONFIG_HOME, else ~/.config.
 std::string config_home();

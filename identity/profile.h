@@ -17,10 +17,11 @@ enum class Show : std::uint8_t { kCurrent, kValid, kAll };
 /// Text is compared case-folded with `-` and the en dash alike; `*` stands for any run of characters.
 struct Match {
   std::string issuer_cn, subject_cn, root_cn;
-  std::string issuer_dn, subject_dn;  ///< attributes that must all be there, in any order: "DC=okta, DC=com, CN=Organization*"
-  std::string eku, oid;               ///< dotted: an extended key usage; an extension that must be present
-  std::string email;                  ///< one of the certificate's addresses
-  std::string root_sha256;            ///< hexadecimal, colons allowed: pins the root, whatever its name
+  std::string issuer_dn,
+      subject_dn;           ///< attributes that must all be there, in any order: "DC=okta, DC=com, CN=Organization*"
+  std::string eku, oid;     ///< dotted: an extended key usage; an extension that must be present
+  std::string email;        ///< one of the certificate's addresses
+  std::string root_sha256;  ///< hexadecimal, colons allowed: pins the root, whatever its name
 };
 
 struct Profile {

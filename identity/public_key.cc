@@ -16,8 +16,7 @@
 namespace devtrust {
 namespace {
 
-constexpr std::array<std::uint8_t, 11> kRsaEncryption{0x06, 0x09, 0x2A, 0x86, 0x48, 0x86,
-                                                      0xF7, 0x0D, 0x01, 0x01, 0x01};
+constexpr std::array<std::uint8_t, 11> kRsaEncryption{0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01};
 constexpr std::array<std::uint8_t, 11> kRsassaPss{0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0A};
 constexpr std::array<std::uint8_t, 9> kEcPublicKey{0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01};
 constexpr std::array<std::uint8_t, 2> kDerNull{0x05, 0x00};
@@ -56,8 +55,7 @@ Bytes encode_spki(ByteView algorithm, ByteView parameters, ByteView key) {
 struct ParamBuilder {
   std::unique_ptr<OSSL_PARAM_BLD, OpensslDeleter<OSSL_PARAM_BLD_free>> builder{OSSL_PARAM_BLD_new()};
   EvpPkeyPtr build(const char* algorithm) const {
-    const std::unique_ptr<OSSL_PARAM, OpensslDeleter<OSSL_PARAM_free>> params(
-        OSSL_PARAM_BLD_to_param(builder.get()));
+    const std::unique_ptr<OSSL_PARAM, OpensslDeleter<OSSL_PARAM_free>> params(OSSL_PARAM_BLD_to_param(builder.get()));
     const EvpPkeyCtxPtr context(EVP_PKEY_CTX_new_from_name(libctx(), algorithm, nullptr));
     EVP_PKEY* key = nullptr;
     if (params == nullptr || context == nullptr || EVP_PKEY_fromdata_init(context.get()) <= 0 ||
@@ -92,8 +90,8 @@ struct PublicKey::State {
   EvpPkeyPtr make_evp() const {
     if (libctx() == nullptr) return nullptr;
     if (type == KeyType::kEd25519 || type == KeyType::kEd448) {
-      return EvpPkeyPtr(EVP_PKEY_new_raw_public_key_ex(libctx(), curve->algorithm, nullptr, ec_point.data(),
-                                                       ec_point.size()));
+      return EvpPkeyPtr(
+          EVP_PKEY_new_raw_public_key_ex(libctx(), curve->algorithm, nullptr, ec_point.data(), ec_point.size()));
     }
     const ParamBuilder params;
     OSSL_PARAM_BLD* builder = params.builder.get();
@@ -203,7 +201,8 @@ Result<PublicKey> PublicKey::from_spki(ByteView der) {
     if (!curve) return corrupt();
     return ec(curve->whole, key);
   }
-  if (equal(oid->whole, edwards_curve(KeyType::kEd25519).oid) || equal(oid->whole, edwards_curve(KeyType::kEd448).oid)) {
+  if (equal(oid->whole, edwards_curve(KeyType::kEd25519).oid) ||
+      equal(oid->whole, edwards_curve(KeyType::kEd448).oid)) {
     return ec(oid->whole, key);
   }
   return fail(ErrorCode::kUnsupported, "keys of the algorithm " + oid_text(oid->content) + " are not supported");

@@ -24,8 +24,8 @@ class PublicKey {
   static Result<PublicKey> from_spki(ByteView der);
   /// Big-endian unsigned numbers; leading zeros are dropped. Moduli from 1024 to 16384 bits.
   static Result<PublicKey> rsa(ByteView modulus, ByteView exponent);
-  /// `params`: DER, a named curve's OID (P-256, P-384, P-521) or an Edwards curve's OID or name as PKCS#11 3.0 writes it
-  /// (§2.3.5). `point`: uncompressed 04‖x‖y, or the raw Edwards point; a DER OCTET STRING around it is taken off.
+  /// `params`: DER, a named curve's OID (P-256, P-384, P-521) or an Edwards curve's OID or name as PKCS#11 3.0 writes
+  /// it (§2.3.5). `point`: uncompressed 04‖x‖y, or the raw Edwards point; a DER OCTET STRING around it is taken off.
   static Result<PublicKey> ec(ByteView params, ByteView point);
   /// From a key that OpenSSL holds (its private part is not looked at).
   static Result<PublicKey> from_evp(const EVP_PKEY* key);
@@ -36,12 +36,12 @@ class PublicKey {
   std::size_t max_signature_size() const;
   /// Bytes of one coordinate or of the group order (EC: 32, 48, 66; Ed25519: 32; Ed448: 57); RSA: bytes of the modulus.
   std::size_t field_size() const;
-  ByteView spki() const;      ///< DER SubjectPublicKeyInfo
-  ByteView modulus() const;   ///< RSA; no leading zero
-  ByteView exponent() const;  ///< RSA; no leading zero
-  ByteView ec_params() const; ///< DER of the curve's OID; empty for RSA
-  ByteView ec_point() const;  ///< as `ec` takes it, without a wrapping; empty for RSA
-  const char* group() const;  ///< OpenSSL's group name ("P-256", …) for EC; null otherwise
+  ByteView spki() const;       ///< DER SubjectPublicKeyInfo
+  ByteView modulus() const;    ///< RSA; no leading zero
+  ByteView exponent() const;   ///< RSA; no leading zero
+  ByteView ec_params() const;  ///< DER of the curve's OID; empty for RSA
+  ByteView ec_point() const;   ///< as `ec` takes it, without a wrapping; empty for RSA
+  const char* group() const;   ///< OpenSSL's group name ("P-256", …) for EC; null otherwise
   /// SHA-1 of the modulus or of the EC point: NSS's CKA_ID for this key.
   const std::array<std::uint8_t, 20>& id() const;
 

@@ -16,7 +16,8 @@ const char* digest_name(Digest digest);
 std::size_t digest_size(Digest digest);
 
 enum class SignAlgorithm : std::uint8_t {
-  kRsaPkcs1,  ///< RSASSA-PKCS1-v1_5. Digest kNone: the input is a DigestInfo (or anything that fits) and is padded as it is
+  kRsaPkcs1,  ///< RSASSA-PKCS1-v1_5. Digest kNone: the input is a DigestInfo (or anything that fits) and is padded as
+              ///< it is
   kRsaPss,    ///< RSASSA-PSS; `digest`, `mgf1` and `salt_length` must be set
   kRsaRaw,    ///< no padding: the input is as long as the modulus
   kEcdsa,     ///< the input is a digest of any kind; the signature is a DER Ecdsa-Sig-Value

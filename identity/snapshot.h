@@ -40,10 +40,13 @@ class Snapshot {
     StoreReport report;
     std::shared_ptr<const StoreContents> contents;
   };
-  /// Pairs certificates with keys by public key, matches profiles (the first that fits takes the identity), builds chains.
-  static std::shared_ptr<const Snapshot> build(const std::vector<Profile>& profiles, const std::vector<Source>& sources, Time now);
+  /// Pairs certificates with keys by public key, matches profiles (the first that fits takes the identity), builds
+  /// chains.
+  static std::shared_ptr<const Snapshot> build(const std::vector<Profile>& profiles, const std::vector<Source>& sources,
+                                               Time now);
 
-  /// Profiles to show: those of the configuration, and built-in ones of which an identity was found; in the profiles' order.
+  /// Profiles to show: those of the configuration, and built-in ones of which an identity was found; in the profiles'
+  /// order.
   const std::vector<Profile>& profiles() const { return profiles_; }
   const Profile* find_profile(std::string_view name) const;
   /// All of a profile's identities, whatever their state, the best first: newest notBefore, then by store order.
@@ -59,6 +62,8 @@ class Snapshot {
   std::vector<IdentityPtr> shown(std::string_view profile, Time now) const;
 
  private:
+  void report_rival_roots(const Profile& profile, const std::vector<IdentityPtr>& identities);
+
   std::vector<Profile> profiles_;
   std::vector<std::vector<IdentityPtr>> identities_;  // parallel to profiles_
   std::vector<StoreReport> reports_;

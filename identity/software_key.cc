@@ -30,8 +30,7 @@ class SecretParams {
     params_.push_back(OSSL_PARAM_construct_utf8_string(name, const_cast<char*>(text), 0));
   }
   void push(const char* name, ByteView octets) {
-    params_.push_back(
-        OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(octets.data()), octets.size()));
+    params_.push_back(OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(octets.data()), octets.size()));
   }
   EvpPkeyPtr build(const char* algorithm) {
     params_.push_back(OSSL_PARAM_construct_end());
@@ -67,7 +66,8 @@ BignumPtr new_secret() {
 
 }  // namespace
 
-// Making a context costs up to a quarter of a P-256 signature: the used ones are kept, for as many threads as sign at once.
+// Making a context costs up to a quarter of a P-256 signature: the used ones are kept, for as many threads as sign at
+// once.
 class SoftwareKey::Pool {
  public:
   EvpPkeyCtxPtr take(const SignScheme& scheme) {
@@ -170,7 +170,8 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_scalar(const Public
     const BnCtxPtr context(BN_CTX_new_ex(libctx()));
     const BignumPtr d = secret_number(scalar);
     const PointPtr computed(group ? EC_POINT_new(group.get()) : nullptr);
-    if (!context || !d || !computed) return fail(ErrorCode::kInternal, "the curve is not available: " + openssl_reason());
+    if (!context || !d || !computed)
+      return fail(ErrorCode::kInternal, "the curve is not available: " + openssl_reason());
     if (BN_is_zero(d.get()) || BN_cmp(d.get(), EC_GROUP_get0_order(group.get())) >= 0) return mismatch();
     Bytes octets(point.size());
     if (EC_POINT_mul(group.get(), computed.get(), d.get(), nullptr, nullptr, context.get()) != 1 ||
@@ -269,7 +270,8 @@ Result<SecureBytes> SoftwareKey::derive(ByteView peer) const {
   const auto peer_key = PublicKey::ec(public_key().ec_params(), peer);
   if (!peer_key) return fail(peer_key);
   EVP_PKEY* peer_evp = peer_key->evp();
-  if (peer_evp == nullptr) return fail(ErrorCode::kInvalidArgument, "the peer's public key is not a point of the curve");
+  if (peer_evp == nullptr)
+    return fail(ErrorCode::kInvalidArgument, "the peer's public key is not a point of the curve");
   const EvpPkeyCtxPtr context = new_context(key_.get());
   SecureBytes secret(public_key().field_size());
   std::size_t length = secret.size();

@@ -11,11 +11,12 @@ namespace devtrust {
 class SoftwareKey final : public PrivateKey {
  public:
   /// Takes `key`, which must be of our library context. kKeyMismatch where its public part is not `public_key`.
-  static Result<std::shared_ptr<const SoftwareKey>> from_evp(EvpPkeyPtr key, const PublicKey& public_key, KeyTraits traits);
+  static Result<std::shared_ptr<const SoftwareKey>> from_evp(EvpPkeyPtr key, const PublicKey& public_key,
+                                                             KeyTraits traits);
   /// Completes an RSA key from one prime factor of the modulus: all else follows from it and the public key, so nothing
   /// but the right prime is accepted. Big-endian.
-  static Result<std::shared_ptr<const SoftwareKey>> from_rsa_prime(const PublicKey& public_key, const SecureBytes& prime,
-                                                                   KeyTraits traits);
+  static Result<std::shared_ptr<const SoftwareKey>> from_rsa_prime(const PublicKey& public_key,
+                                                                   const SecureBytes& prime, KeyTraits traits);
   /// EC: the big-endian scalar; Edwards curves: the seed. Accepted only if its public point is `public_key`'s.
   static Result<std::shared_ptr<const SoftwareKey>> from_scalar(const PublicKey& public_key, const SecureBytes& scalar,
                                                                 KeyTraits traits);

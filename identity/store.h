@@ -19,7 +19,8 @@ namespace devtrust {
 class Login {
  public:
   virtual ~Login() = default;
-  /// kWrongPassword; kLoginRequired where the store cannot check one now. Never stores the password itself longer than needed.
+  /// kWrongPassword; kLoginRequired where the store cannot check one now. Never stores the password itself longer than
+  /// needed.
   virtual Result<void> unlock(std::string_view password) = 0;
   /// Forgets the password and every key made with it.
   virtual void lock() = 0;
@@ -34,15 +35,17 @@ struct StoreVersion {
 
 /// What a store held at one moment.
 struct StoreContents {
-  std::vector<CertificatePtr> certificates;  ///< leaves with a key and whatever may be their issuers; order means nothing
+  std::vector<CertificatePtr>
+      certificates;  ///< leaves with a key and whatever may be their issuers; order means nothing
   std::vector<std::shared_ptr<const PrivateKey>> keys;
-  std::shared_ptr<Login> login;    ///< null where the keys can be used without a password (or the configuration gives it)
-  std::vector<Error> problems;     ///< what was passed over, a sentence each
+  std::shared_ptr<Login> login;  ///< null where the keys can be used without a password (or the configuration gives it)
+  std::vector<Error> problems;   ///< what was passed over, a sentence each
   /// The version this is; nothing where it may have changed during the read or too shortly before to tell: read again.
   std::optional<StoreVersion> version;
 };
 
-/// One place. Reading never prompts and never writes. Thread-safe: the catalog calls from any thread, one read at a time.
+/// One place. Reading never prompts and never writes. Thread-safe: the catalog calls from any thread, one read at a
+/// time.
 class Store {
  public:
   virtual ~Store() = default;
