@@ -1,0 +1,136 @@
+"""What every test here needs: the module, a chain, and homes that hold an identity in ~/.pki/nssdb."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+from programs import Nginx, give_away, run
+from stores import LEAF_NAME, NssDatabase, Pki
+
+
+@pytest.fixture(scope="session")
+def session_folder():
+    """Where other users may look, unlike pytest's own temporary folders."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="devtrust-interop-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder(session_folder):
+    """A folder of the test's own."""
+    path = pathlib.Path(tempfile.mkdtemp(dir=session_folder))
+    path.chmod(0o755)
+    give_away(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def module(session_folder):
+    """The module under test, where every user can load it."""
+    return pathlib.Path(shutil.copy(os.environ["DEVTRUST_MODULE"], session_folder / "devtrust-pkcs11.so"))
+
+
+@pytest.fixture(scope="session")
+def helpers():
+    """The folder of the C++ programs and libraries that belong to these tests."""
+    return pathlib.Path(os.environ["DEVTRUST_HELPERS"])
+
+
+@pytest.fixture(scope="session")
+def pki(session_folder):
+    return Pki(session_folder / "pki")
+
+
+@pytest.fixture(scope="session")
+def web_pki(session_folder):
+    """The web server's own, which has nothing to do with devices."""
+    return Pki(session_folder / "web", "ec:P-256", "Web Root", "Web Issuer")
+
+
+@pytest.fixture(scope="session")
+def web_server(web_pki):
+    """The certificate of localhost."""
+    return web_pki.issue("ec:P-256", "localhost", extensions="server")
+
+
+@pytest.fixture(scope="session", params=["TLSv1.2", "TLSv1.3"])
+def root_server(request, session_folder, pki, web_server):
+    """Asks for a client certificate and trusts the root only, so that the client must send the intermediate."""
+    server = Nginx(session_folder / f"root-server-{request.param}", web_server, pki.root.certificate, request.param)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session", params=["TLSv1.2", "TLSv1.3"])
+def chain_server(request, session_folder, pki, web_server):
+    """Asks for a client certificate and has the intermediate itself, for clients that send the leaf alone."""
+    bundle = session_folder / f"bundle-{request.param}.pem"
+    bundle.write_text(pki.root.certificate.read_text() + pki.intermediate.certificate.read_text())
+    server = Nginx(session_folder / f"chain-server-{request.param}", web_server, bundle, request.param)
+    yield server
+    server.close()
+
+
+class Home:
+    """A home folder with one identity in its NSS database, and programs that run in it as its owner."""
+
+    def __init__(self, folder, leaf, password=""):
+        self.folder, self.leaf, self.password = folder, leaf, password
+        self.folder.mkdir()
+        (self.folder / ".pki").mkdir()
+        self.database = NssDatabase(self.folder / ".pki/nssdb", password)
+        self.database.add(leaf)
+        give_away(self.folder)
+
+    def run(self, argv, **options):
+        return run(argv, home=self.folder, unprivileged=True, cwd=self.folder, **options)
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        give_away(self.folder)
+        return path
+
+    def renew(self, pki, key="rsa:2048"):
+        """A new key and a newer certificate beside the old, as an agent leaves them."""
+        self.leaf = pki.issue(key, f"{LEAF_NAME[:-8]}11223344", valid_from=-1, valid_to=29)
+        self.database.add(self.leaf)
+        give_away(self.folder)
+        return self.leaf
+
+    def add_to_p11_kit(self, module, chain_trusted=True):
+        """As our .module file does it."""
+        reserved = "x-init-reserved: chain-trusted=yes\n" if chain_trusted else ""
+        self.write(".config/pkcs11/modules/devtrust.module", f"module: {module}\n{reserved}")
+
+
+@pytest.fixture(scope="session")
+def make_home(session_folder, pki):
+    """Makes homes; one of each kind for all tests that only read it."""
+    homes = {}
+
+    def make(key="rsa:2048", password="", fresh=False):
+        kind = (key, password, len(homes)) if fresh else (key, password)
+        if kind not in homes:
+            homes[kind] = Home(session_folder / f"home{len(homes)}", pki.issue(key), password)
+        return homes[kind]
+
+    return make
+
+
+@pytest.fixture
+def rsa_home(make_home):
+    return make_home("rsa:2048")
+
+
+@pytest.fixture
+def ec_home(make_home):
+    return make_home("ec:P-256")
+
+

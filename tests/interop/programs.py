@@ -1,0 +1,126 @@
+"""Runs real programs in surroundings that hold nothing of the person who runs the tests."""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+DEADLINE = 60  # seconds; no program here takes more than a few
+
+# For uid 0 p11-kit ignores the user's configuration, so programs that go through it run as this user instead.
+UNPRIVILEGED = 65534
+
+
+def environment(home=None, **more):
+    """Nothing is inherited but PATH: a shell may preset SSL_CERT_FILE, CURL_CA_BUNDLE, DEVTRUST_CONFIG, …"""
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    return {"PATH": path, "LANG": "C.UTF-8", "HOME": str(home or "/nonexistent"), **{k: str(v) for k, v in more.items()}}
+
+
+def run(argv, home=None, check=True, text=True, unprivileged=False, **options):
+    """Standard output and standard error in one, but for binary output. Extra environment through `variables`."""
+    variables = environment(home, **options.pop("variables", {}))
+    argv = [str(a) for a in argv]
+    if unprivileged:
+        argv = as_user(argv)
+    result = subprocess.run(argv, env=variables, check=False, timeout=options.pop("timeout", DEADLINE), text=text, stdout=subprocess.PIPE,
+                            stdin=options.pop("stdin", subprocess.DEVNULL) if "input" not in options else None,
+                            stderr=subprocess.STDOUT if text else subprocess.PIPE, **options)
+    if check and result.returncode != 0:
+        raise AssertionError(f"{' '.join(argv)}\nended with {result.returncode}:\n{result.stdout}")
+    return result
+
+
+def as_user(argv):
+    if os.geteuid() != 0:
+        return argv
+    return ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", *argv]
+
+
+def give_away(folder):
+    """Lets the user of `as_user` own all that is in `folder`."""
+    if os.geteuid() == 0:
+        for path in [pathlib.Path(folder), *pathlib.Path(folder).rglob("*")]:
+            os.chown(path, UNPRIVILEGED, UNPRIVILEGED, follow_symlinks=False)
+
+
+def wait_until(done, what, process=None):
+    """Polls; no longer than DEADLINE, and not beyond the end of `process`."""
+    end = time.monotonic() + DEADLINE
+    while not done():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"{what}: the program ended with {process.returncode}")
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {DEADLINE} seconds")
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+NGINX_CONFIG = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log {folder}/error.log info;
+events {{}}
+http {{
+  access_log {folder}/access.log;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    ssl_protocols {protocols};
+    {client}
+    location / {{ return 200 "client $ssl_client_verify $ssl_client_fingerprint\\n"; }}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """A web server on loopback. With `client_ca` it asks for a client certificate under that root, and answers with the
+    certificate's SHA-1 fingerprint."""
+
+    def __init__(self, folder, server, client_ca=None, protocols="TLSv1.2 TLSv1.3"):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True)
+        chain = self.folder / "server.pem"
+        chain.write_text(server.certificate.read_text() + "".join(i.read_text() for i in server.issuers))
+        client = f"ssl_verify_client on; ssl_verify_depth 4; ssl_client_certificate {client_ca};" if client_ca else ""
+        for _ in range(10):  # the port may be taken between asking for it and listening
+            self.port = free_port()
+            config = self.folder / "nginx.conf"
+            config.write_text(NGINX_CONFIG.format(folder=self.folder, port=self.port, certificate=chain, key=server.key,
+                                                  protocols=protocols, client=client))
+            self.process = subprocess.Popen([shutil.which("nginx", path=environment()["PATH"]), "-c", config, "-e",
+                                             self.folder / "error.log", "-p", self.folder],
+                                            env=environment(self.folder), stdin=subprocess.DEVNULL)
+            try:
+                wait_until(lambda: listens(self.port), "nginx", self.process)
+                return
+            except AssertionError:
+                self.close()
+        raise AssertionError((self.folder / "error.log").read_text())
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(DEADLINE)
+
+
+def uri(kind, token="JumpCloud Device Trust", **attributes):
+    """The RFC 7512 name of the identity's key ("private") or certificate ("cert")."""
+    fields = {"token": token, "object": "JumpCloud Device Trust", "type": kind, **attributes}
+    return "pkcs11:" + ";".join(f"{k}={v.replace(' ', '%20')}" for k, v in fields.items())

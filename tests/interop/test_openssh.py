@@ -1,0 +1,78 @@
+"""OpenSSH: the key as an SSH identity, in the client and in the agent."""
+
+import getpass
+import os
+import pwd
+
+import pytest
+
+from programs import UNPRIVILEGED, run
+
+SSHD_CONFIG = """
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/authorized_keys
+StrictModes no
+UsePAM no
+PidFile none
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+Subsystem sftp internal-sftp
+ForceCommand internal-sftp
+"""
+
+
+@pytest.fixture(params=["rsa:2048", "ec:P-256"])
+def home(request, make_home):
+    return make_home(request.param)
+
+
+def public_key(home):
+    """The leaf's key as OpenSSH writes it."""
+    path = home.write("leaf.pub.pem", home.leaf.public_key().read_text())
+    return home.run(["ssh-keygen", "-i", "-m", "PKCS8", "-f", path]).stdout.strip()
+
+
+def test_ssh_keygen_lists_the_key(home, module):
+    keys = home.run(["ssh-keygen", "-D", module]).stdout.splitlines()
+    assert public_key(home) in [" ".join(line.split()[:2]) for line in keys], keys
+
+
+@pytest.fixture
+def ssh(home, module):
+    """Options for a client that talks to an sshd of its own over a pipe: no port, no shell."""
+    user = pwd.getpwuid(UNPRIVILEGED).pw_name if os.geteuid() == 0 else getpass.getuser()
+    host_key = home.folder / "host_key"
+    if not host_key.exists():
+        home.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key])
+    home.write("authorized_keys", public_key(home) + "\n")
+    home.write("known_hosts", "device " + (home.folder / "host_key.pub").read_text())
+    config = home.write("sshd_config", SSHD_CONFIG.format(folder=home.folder))
+    return ["-F", "/dev/null", "-o", f"ProxyCommand=/usr/sbin/sshd -i -f {config}", "-o", f"User={user}", "-o",
+            f"UserKnownHostsFile={home.folder}/known_hosts", "-o", "BatchMode=yes", "-o", "IdentityFile=none"]
+
+
+def test_ssh_logs_in(home, module, ssh):
+    text = home.run(["sftp", "-b", "-", *ssh, "-o", f"PKCS11Provider={module}", "device"], input="pwd\n").stdout
+    assert "Remote working directory" in text, text
+
+
+def test_the_server_asks_for_the_key(home, ssh):
+    result = home.run(["sftp", "-b", "-", *ssh, "device"], input="pwd\n", check=False)
+    assert result.returncode != 0 and "Permission denied" in result.stdout, result.stdout
+
+
+def test_the_agent_logs_in(home, module, ssh):
+    """ssh-add asks for a PIN even where none is needed: an empty answer must do."""
+    askpass = home.write("askpass", "#!/bin/sh\necho\n")
+    askpass.chmod(0o755)
+    script = """
+        eval "$(ssh-agent -P "$1" -a "$HOME/agent")" >/dev/null
+        shift
+        ssh-add -q -s "$1" && shift && echo pwd | sftp -b - "$@" device
+        status=$?
+        ssh-agent -k >/dev/null
+        exit "$status"
+    """
+    text = home.run(["sh", "-c", script, "sh", module, module, *ssh],
+                    variables={"SSH_ASKPASS": askpass, "SSH_ASKPASS_REQUIRE": "force"}).stdout
+    assert "Remote working directory" in text, text

@@ -1,0 +1,45 @@
+"""Hosts that export names which our libraries have too."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from programs import run
+
+
+def test_a_host_with_a_sqlite_of_its_own(rsa_home, module, helpers):
+    text = rsa_home.run([helpers / "sqlite_clash_host", module]).stdout
+    assert "signed and verified" in text
+
+
+def test_a_host_with_a_libcrypto_of_its_own_captures_a_dynamic_build(rsa_home, module, helpers):
+    """Known, and why DEVTRUST_BUNDLED_CRYPTO exists: the dynamic linker gives the host's names to everybody."""
+    if "libcrypto" not in run(["readelf", "--dynamic", module]).stdout:
+        pytest.fail("this build is bundled already: nothing to show")
+    result = rsa_home.run([helpers / "crypto_clash_host", module], check=False)
+    assert result.returncode != 0 and "the host's" in result.stdout, result.stdout
+
+
+@pytest.fixture(scope="session")
+def bundled_module(session_folder):
+    """The module built as for archives: libcrypto inside and hidden."""
+    build = pathlib.Path(os.environ["DEVTRUST_BUILD"]) / "bundled"
+    commands = [["cmake", "-G", "Ninja", "-S", os.environ["DEVTRUST_SOURCE"], "-B", build, "-DCMAKE_BUILD_TYPE=Release",
+                 "-DDEVTRUST_BUNDLED_CRYPTO=ON", "-DDEVTRUST_TESTS=OFF"],
+                ["cmake", "--build", build, "--target", "devtrust-pkcs11"]]
+    for command in commands:
+        run(command, home=os.environ.get("HOME"), timeout=500)
+    return pathlib.Path(shutil.copy(build / "lib/devtrust-pkcs11.so", session_folder / "bundled.so"))
+
+
+def test_a_host_with_a_libcrypto_of_its_own_and_a_bundled_build(rsa_home, bundled_module, helpers):
+    text = rsa_home.run([helpers / "crypto_clash_host", bundled_module]).stdout
+    assert "signed and verified" in text
+
+
+def test_a_bundled_build_shows_no_libcrypto(bundled_module):
+    assert "libcrypto" not in run(["readelf", "--dynamic", bundled_module]).stdout
+    names = {line.split()[-1] for line in run(["nm", "--dynamic", "--defined-only", bundled_module]).stdout.splitlines()}
+    assert all(name.startswith("C_") for name in names)
