@@ -1,0 +1,111 @@
+#include "tests/support/command.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program
+
+namespace devtrust::testing {
+
+TempDir::TempDir() {
+  const char* parent = std::getenv("TMPDIR");
+  std::string pattern = std::string(parent != nullptr ? parent : "/tmp") + "/devtrust-test-XXXXXX";
+  if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error(pattern + ": " + std::strerror(errno));
+  path_ = pattern;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  // A test may have left folders that nobody may write.
+  for (auto entry = std::filesystem::recursive_directory_iterator(path_, ignored);
+       entry != std::filesystem::recursive_directory_iterator(); entry.increment(ignored)) {
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) {
+      std::filesystem::permissions(entry->path(), std::filesystem::perms::owner_all, std::filesystem::perm_options::add,
+                                   ignored);
+    }
+  }
+  std::filesystem::remove_all(path_, ignored);
+}
+
+CommandResult run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment) {
+  std::array<int, 2> output{};
+  if (pipe2(output.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2: " + std::string(std::strerror(errno)));
+
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (!environment.contains(text.substr(0, text.find('=')))) variables.push_back(text);
+  }
+  for (const auto& [name, value] : environment) variables.push_back(name + '=' + value);
+  const auto pointers = [](const std::vector<std::string>& list) {
+    std::vector<char*> made;
+    for (const std::string& text : list) made.push_back(const_cast<char*>(text.c_str()));
+    made.push_back(nullptr);
+    return made;
+  };
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output[1], STDERR_FILENO);
+  pid_t child = -1;
+  const int error =
+      posix_spawnp(&child, argv.at(0).c_str(), &actions, nullptr, pointers(argv).data(), pointers(variables).data());
+  posix_spawn_file_actions_destroy(&actions);
+  close(output[1]);
+  if (error != 0) {
+    close(output[0]);
+    throw std::runtime_error("cannot run " + argv[0] + ": " + std::strerror(error));
+  }
+
+  CommandResult result;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const ssize_t got = read(output[0], buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    result.output.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  close(output[0]);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  return result;
+}
+
+std::string must_run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment) {
+  CommandResult result = run(argv, environment);
+  if (result.exit_code != 0) {
+    std::string command;
+    for (const std::string& word : argv) command += word + ' ';
+    throw std::runtime_error(command + "ended with " + std::to_string(result.exit_code) + ":\n" + result.output);
+  }
+  return std::move(result.output);
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  const std::ifstream in(path, std::ios::binary);
+  if (!in) throw std::runtime_error("cannot read " + path.string());
+  std::ostringstream content;
+  content << in.rdbuf();
+  return std::move(content).str();
+}
+
+void write_file(const std::filesystem::path& path, const std::string& content) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << content;
+  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+}  // namespace devtrust::testing

@@ -1,0 +1,177 @@
+#include "tests/support/pki.h"
+
+#include <chrono>
+#include <ctime>
+#include <stdexcept>
+
+namespace devtrust::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> key_arguments(const std::string& key) {
+  if (key.starts_with("rsa:")) return {"-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:" + key.substr(4)};
+  if (key.starts_with("ec:")) return {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:" + key.substr(3)};
+  if (key == "ed25519") return {"-algorithm", "ED25519"};
+  if (key == "ed448") return {"-algorithm", "ED448"};
+  throw std::runtime_error("no such kind of key: " + key);
+}
+
+void make_key(const fs::path& path, const std::string& key) {
+  std::vector<std::string> command{"openssl", "genpkey", "-out", path.string()};
+  for (const std::string& argument : key_arguments(key)) command.push_back(argument);
+  must_run(command);
+}
+
+/// As openssl ca takes it.
+std::string date(int days_from_now) {
+  const std::time_t time =
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + std::chrono::days(days_from_now));
+  std::tm broken{};
+  gmtime_r(&time, &broken);
+  std::string text(sizeof "YYYYMMDDHHMMSSZ", '\0');
+  text.resize(std::strftime(text.data(), text.size(), "%Y%m%d%H%M%SZ", &broken));
+  return text;
+}
+
+std::string escaped(const std::string& common_name) {
+  std::string text;
+  for (const char c : common_name) {
+    if (c == '/' || c == '\\' || c == '+') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+}  // namespace
+
+fs::path Leaf::pkcs12(const std::string& password, const std::string& nickname) const {
+  const fs::path out = fs::path(certificate).replace_extension(".p12");
+  const fs::path chain = fs::path(certificate).replace_extension(".chain.pem");
+  std::string pem;
+  for (const fs::path& issuer : issuers) pem += read_file(issuer);
+  write_file(chain, pem);
+  must_run({"openssl", "pkcs12", "-export", "-in", certificate.string(), "-inkey", key.string(), "-certfile",
+            chain.string(), "-name", nickname.empty() ? common_name : nickname, "-passout", "pass:" + password, "-out",
+            out.string()});
+  return out;
+}
+
+Pki::Pki(fs::path folder, std::string key, std::string root_name, std::string intermediate_name)
+    : folder_(std::move(folder)) {
+  fs::create_directories(folder_ / "issued");
+  write_file(folder_ / "ca.cnf",
+             "[ca]\ndefault_ca=here\n[here]\ndatabase=" + (folder_ / "index.txt").string() +
+                 "\nnew_certs_dir=" + (folder_ / "issued").string() +
+                 "\nrand_serial=yes\ndefault_md=default\npolicy=any\nunique_subject=no\nemail_in_dn=yes\n"
+                 "[any]\ncommonName=supplied\norganizationName=optional\norganizationalUnitName=optional\n"
+                 "countryName=optional\nemailAddress=optional\ndomainComponent=optional\n"
+                 "[req]\ndistinguished_name=dn\n[dn]\n"
+                 "[authority]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
+                 "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n");
+  write_file(folder_ / "index.txt", "");
+  make_key(folder_ / "root.key", key);
+  make_key(folder_ / "intermediate.key", key);
+  const std::string config = (folder_ / "ca.cnf").string();
+  must_run({"openssl", "req", "-x509", "-new", "-utf8", "-config", config, "-extensions", "authority", "-key",
+            (folder_ / "root.key").string(), "-out", root().string(), "-subj", "/CN=" + escaped(root_name), "-days",
+            "3650"});
+  const std::string request = (folder_ / "intermediate.csr").string();
+  must_run({"openssl", "req", "-new", "-utf8", "-config", config, "-key", (folder_ / "intermediate.key").string(),
+            "-out", request, "-subj", "/CN=" + escaped(intermediate_name)});
+  must_run({"openssl",
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-out",
+            intermediate().string(),
+            "-days",
+            "1825",
+            "-CA",
+            root().string(),
+            "-CAkey",
+            (folder_ / "root.key").string(),
+            "-CAserial",
+            (folder_ / "root.srl").string(),
+            "-CAcreateserial",
+            "-extfile",
+            config,
+            "-extensions",
+            "authority"});
+}
+
+Leaf Pki::issue(const LeafOptions& options) {
+  const std::string stem = "leaf" + std::to_string(++issued_);
+  Leaf leaf{folder_ / (stem + ".pem"), folder_ / (stem + ".key"), options.common_name, {intermediate(), root()}};
+  make_key(leaf.key, options.key);
+  const fs::path extensions = folder_ / (stem + ".ext");
+  write_file(extensions, std::string("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                                     "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n") +
+                             (options.client_auth ? "extendedKeyUsage=clientAuth\n" : "") +
+                             (options.email.empty() ? "" : "subjectAltName=email:" + options.email + '\n') +
+                             options.extra_extensions);
+  const std::string config = (folder_ / "ca.cnf").string();
+  const std::string request = (folder_ / (stem + ".csr")).string();
+  must_run({"openssl", "req", "-new", "-utf8", "-config", config, "-key", leaf.key.string(), "-out", request, "-subj",
+            "/CN=" + escaped(options.common_name) + options.more_subject});
+  must_run({"openssl",
+            "ca",
+            "-batch",
+            "-notext",
+            "-utf8",
+            "-config",
+            config,
+            "-in",
+            request,
+            "-out",
+            leaf.certificate.string(),
+            "-cert",
+            intermediate().string(),
+            "-keyfile",
+            (folder_ / "intermediate.key").string(),
+            "-startdate",
+            date(options.valid_from_days),
+            "-enddate",
+            date(options.valid_to_days),
+            "-extfile",
+            extensions.string()});
+  return leaf;
+}
+
+NssDatabase::NssDatabase(fs::path folder, std::string password)
+    : folder_(std::move(folder)), password_(std::move(password)) {
+  fs::create_directories(folder_);
+  write_file(folder_ / "password", password_ + '\n');
+  if (password_.empty()) {
+    must_run({"certutil", "-N", "-d", "sql:" + folder_.string(), "--empty-password"});
+  } else {
+    certutil({"-N"});
+  }
+}
+
+void NssDatabase::import(const Leaf& leaf) {
+  must_run({"pk12util", "-i", leaf.pkcs12("in").string(), "-W", "in", "-d", "sql:" + folder_.string(), "-k",
+            (folder_ / "password").string()});
+}
+
+void NssDatabase::add_certificate(const fs::path& pem, const std::string& nickname, const std::string& trust) {
+  certutil({"-A", "-n", nickname, "-t", trust, "-i", pem.string()});
+}
+
+void NssDatabase::remove(const std::string& nickname) { certutil({"-F", "-n", nickname}); }
+
+std::string NssDatabase::certutil(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), "certutil");
+  for (const std::string& argument :
+       {std::string("-d"), "sql:" + folder_.string(), std::string("-f"), (folder_ / "password").string()}) {
+    arguments.push_back(argument);
+  }
+  return must_run(arguments);
+}
+
+std::string NssDatabase::digest() const {
+  return must_run({"sha256sum", (folder_ / "cert9.db").string(), (folder_ / "key4.db").string()});
+}
+
+}  // namespace devtrust::testing

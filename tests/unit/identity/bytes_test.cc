@@ -1,0 +1,49 @@
+#include "identity/bytes.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+namespace devtrust {
+namespace {
+
+TEST(Bytes, Hex) {
+  EXPECT_EQ(to_hex(Bytes{0x00, 0x0F, 0xA5, 0xFF}), "000fa5ff");
+  EXPECT_EQ(to_hex({}), "");
+}
+
+/// The kernel's flags of the mapping that holds `address`.
+std::string mapping_flags(const void* address) {
+  std::ifstream maps("/proc/self/smaps");
+  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t from = 0;
+    std::uintptr_t to = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &from, &to) == 2) inside = from <= wanted && wanted < to;
+    if (inside && line.starts_with("VmFlags:")) return line + ' ';
+  }
+  return {};
+}
+
+TEST(SecureBytes, ArePagesThatAreNotDumped) {
+  const SecureBytes secret(100, 0x77);
+  const std::string flags = mapping_flags(secret.data());
+  EXPECT_NE(flags.find(" dd "), std::string::npos) << flags;  // MADV_DONTDUMP
+  EXPECT_NE(flags.find(" lo "), std::string::npos) << flags;  // locked
+}
+
+TEST(SecureBytes, TwoSecretsNeverShareAPage) {
+  const SecureBytes a(1);
+  const SecureBytes b(1);
+  EXPECT_NE(reinterpret_cast<std::uintptr_t>(a.data()) / 4096, reinterpret_cast<std::uintptr_t>(b.data()) / 4096);
+}
+
+TEST(SecureBytes, ImpossibleSizesThrow) {
+  EXPECT_THROW(secure_allocate(SIZE_MAX), std::bad_alloc);
+  EXPECT_THROW(secure_allocate(SIZE_MAX / 2), std::bad_alloc);
+}
+
+}  // namespace
+}  // namespace devtrust
