@@ -3,10 +3,15 @@
 
 #ifdef _WIN32
 #pragma pack(push, cryptoki, 1)
+#else
+// The functions that it declares are what the module exports; everything else is hidden.
+#pragma GCC visibility push(default)
 #endif
 #include <p11-kit/pkcs11.h>
 
 #include "pkcs11/cryptoki3.h"
 #ifdef _WIN32
 #pragma pack(pop, cryptoki)
+#else
+#pragma GCC visibility pop
 #endif

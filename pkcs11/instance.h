@@ -1,0 +1,29 @@
+// The one library of the process: who is inside it, who may end it, and what a fork leaves behind.
+#pragma once
+
+#include "pkcs11/library.h"
+
+namespace devtrust::pkcs11 {
+
+/// CKR_CRYPTOKI_ALREADY_INITIALIZED. In a forked child the parent's library is abandoned: nothing of it is touched.
+Answer<> initialize_library(const InitOptions& options);
+/// CKR_CRYPTOKI_NOT_INITIALIZED. Does not wait: calls that are inside go on, and the last one destroys the library.
+Answer<> finalize_library();
+
+/// Keeps the library alive for one call. Cheap: no lock, and threads do not share a counter.
+class LibraryUse {
+ public:
+  LibraryUse();
+  ~LibraryUse();
+  LibraryUse(const LibraryUse&) = delete;
+  LibraryUse& operator=(const LibraryUse&) = delete;
+
+  /// Null before C_Initialize, after C_Finalize, and in a child that has not called C_Initialize itself.
+  Library* get() const { return library_; }
+
+ private:
+  struct Inside* inside_ = nullptr;  // where this thread is counted
+  Library* library_ = nullptr;
+};
+
+}  // namespace devtrust::pkcs11
