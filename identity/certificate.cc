@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxSize = 64 * std::size_t{1024};
 
-constexpr std::array<std::uint8_t, 3> kCommonName{0x55, 0x04, 0x03};
-constexpr std::array<std::uint8_t, 9> kEmailAddress{0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x01};
+constexpr std::string_view kCommonName = "2.5.4.3";
+constexpr std::string_view kEmailAddress = "1.2.840.113549.1.9.1";
 constexpr std::array<std::uint8_t, 3> kSubjectKeyId{0x55, 0x1D, 0x0E};
 constexpr std::array<std::uint8_t, 3> kKeyUsage{0x55, 0x1D, 0x0F};
 constexpr std::array<std::uint8_t, 3> kSubjectAltName{0x55, 0x1D, 0x11};
@@ -66,21 +66,9 @@ std::string string_text(const DerElement& value) {
 }
 
 /// The last value of an attribute, the most specific one; empty where the Name has none.
-std::string name_attribute(ByteView name, ByteView oid) {
-  std::string found;
-  const auto sequence = der_single(name, der::kSequence);
-  if (!sequence) return found;
-  DerReader rdns(sequence->content);
-  while (const auto rdn = rdns.next(der::kSet)) {
-    DerReader attributes(rdn->content);
-    while (const auto attribute = attributes.next(der::kSequence)) {
-      DerReader fields(attribute->content);
-      const auto type = fields.next(der::kOid);
-      const auto value = fields.next();
-      if (type && value && equal(type->content, oid)) found = string_text(*value);
-    }
-  }
-  return found;
+std::string last_value(const std::vector<NameAttribute>& attributes, std::string_view oid) {
+  const auto found = std::ranges::find(attributes.rbegin(), attributes.rend(), oid, &NameAttribute::oid);
+  return found != attributes.rend() ? found->value : std::string();
 }
 
 std::string name_text(ByteView der) {
@@ -140,6 +128,23 @@ std::optional<Outer> parse_outer(ByteView der) {
 }
 
 }  // namespace
+
+std::vector<NameAttribute> name_attributes(ByteView name) {
+  std::vector<NameAttribute> attributes;
+  const auto sequence = der_single(name, der::kSequence);
+  if (!sequence) return attributes;
+  DerReader rdns(sequence->content);
+  while (const auto rdn = rdns.next(der::kSet)) {
+    DerReader set(rdn->content);
+    while (const auto attribute = set.next(der::kSequence)) {
+      DerReader fields(attribute->content);
+      const auto type = fields.next(der::kOid);
+      const auto value = fields.next();
+      if (type && value) attributes.push_back({oid_text(type->content), string_text(*value)});
+    }
+  }
+  return attributes;
+}
 
 /// What the extensions say. One that is broken is left out: the certificate still names its key, and whoever relies on
 /// the extension finds it absent.
@@ -238,12 +243,13 @@ Result<CertificatePtr> Certificate::parse(ByteView der) {
   made->subject_ = to_bytes(subject->whole);
   made->issuer_ = to_bytes(issuer->whole);
   made->serial_ = to_bytes(serial->whole);
-  made->common_name_ = name_attribute(subject->whole, kCommonName);
-  made->issuer_common_name_ = name_attribute(issuer->whole, kCommonName);
+  const auto subject_attributes = name_attributes(subject->whole);
+  made->common_name_ = last_value(subject_attributes, kCommonName);
+  made->issuer_common_name_ = last_value(name_attributes(issuer->whole), kCommonName);
   made->not_before_ = *not_before;
   made->not_after_ = *not_after;
   made->emails_ = std::move(extensions.emails);
-  const std::string subject_email = name_attribute(subject->whole, kEmailAddress);
+  const std::string subject_email = last_value(subject_attributes, kEmailAddress);
   if (!subject_email.empty() && std::ranges::find(made->emails_, subject_email) == made->emails_.end()) {
     made->emails_.push_back(subject_email);
   }

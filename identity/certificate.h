@@ -18,6 +18,13 @@ namespace devtrust {
 
 using Time = std::chrono::sys_seconds;
 
+/// One attribute of a Name: its type in dots, its value in UTF-8 whatever string type it was written in.
+struct NameAttribute {
+  std::string oid, value;
+};
+/// All attributes of a DER Name, in its order; empty where it is none.
+std::vector<NameAttribute> name_attributes(ByteView name);
+
 class Certificate;
 using CertificatePtr = std::shared_ptr<const Certificate>;
 
