@@ -10,13 +10,16 @@
 
 namespace devtrust::pkcs11 {
 
-/// "CKM_RSA_PKCS", or "CKM_0x…" for one that we do not know.
+/// "CKM_RSA_PKCS"; null for one that we do not know.
+const char* known_mechanism_name(CK_MECHANISM_TYPE type);
+/// The same, or "CKM_0x…" for one that we do not know.
 std::string mechanism_name(CK_MECHANISM_TYPE type);
 
 /// The mechanisms of a token that shows these keys (none: digests only), sorted. Each is a promise.
 std::vector<CK_MECHANISM_TYPE> mechanism_list(const std::vector<std::shared_ptr<const PrivateKey>>& keys);
 /// CKR_MECHANISM_INVALID for one that is not in the list.
-Answer<CK_MECHANISM_INFO> mechanism_info(CK_MECHANISM_TYPE type, const std::vector<std::shared_ptr<const PrivateKey>>& keys);
+Answer<CK_MECHANISM_INFO> mechanism_info(CK_MECHANISM_TYPE type,
+                                         const std::vector<std::shared_ptr<const PrivateKey>>& keys);
 
 /// How a signing mechanism is carried out.
 struct SignPlan {
@@ -28,5 +31,13 @@ struct SignPlan {
 Answer<SignPlan> plan_sign(const CK_MECHANISM& mechanism, const PublicKey& key);
 Answer<CipherScheme> plan_cipher(const CK_MECHANISM& mechanism, const PublicKey& key);
 Answer<Digest> plan_digest(const CK_MECHANISM& mechanism);
+
+/// CKM_ECDH1_DERIVE's parameter, checked.
+struct DerivePlan {
+  PublicKey peer;
+  Digest kdf = Digest::kNone;  ///< X9.63 with this hash; kNone: the shared secret as it is
+  ByteView shared_data;        ///< the caller's
+};
+Answer<DerivePlan> plan_derive(const CK_MECHANISM& mechanism, const PublicKey& key);
 
 }  // namespace devtrust::pkcs11

@@ -9,7 +9,7 @@ CK_RV rv_of(ErrorCode code) {
     case ErrorCode::kInvalidConfig:
       return CKR_GENERAL_ERROR;
     case ErrorCode::kInvalidArgument:
-      return CKR_DATA_LEN_RANGE;
+      return CKR_DATA_INVALID;  // lengths are checked before a key is asked
     case ErrorCode::kUnsupported:
       return CKR_MECHANISM_INVALID;
     case ErrorCode::kAccessDenied:
