@@ -50,7 +50,7 @@ CK_RV C_Initialize(CK_VOID_PTR pInitArgs) {
   return call("C_Initialize", {buffer("arguments", pInitArgs)}, [&]() -> Answer<> {
     const auto options = check_arguments(static_cast<const CK_C_INITIALIZE_ARGS*>(pInitArgs));
     if (!options) return tl::unexpected(options.error());
-    return initialize_library(*options);
+    return initialize_library([&] { return Library::open(*options); });
   });
 }
 

@@ -85,11 +85,11 @@ void leave(Inside& inside) {
 
 }  // namespace
 
-Answer<> initialize_library(const InitOptions& options) {
+Answer<> initialize_library(const std::function<std::unique_ptr<Library>()>& open) {
   Process& process = make_process();
   const std::lock_guard lock(process.mutex);
   if (process.current.load() != nullptr) return refuse(CKR_CRYPTOKI_ALREADY_INITIALIZED);
-  process.current = Library::open(options).release();
+  process.current = open().release();
   return {};
 }
 

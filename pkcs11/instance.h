@@ -1,12 +1,14 @@
 // The one library of the process: who is inside it, who may end it, and what a fork leaves behind.
 #pragma once
 
+#include <functional>
+
 #include "pkcs11/library.h"
 
 namespace devtrust::pkcs11 {
 
 /// CKR_CRYPTOKI_ALREADY_INITIALIZED. In a forked child the parent's library is abandoned: nothing of it is touched.
-Answer<> initialize_library(const InitOptions& options);
+Answer<> initialize_library(const std::function<std::unique_ptr<Library>()>& open);
 /// CKR_CRYPTOKI_NOT_INITIALIZED. Does not wait: calls that are inside go on, and the last one destroys the library.
 Answer<> finalize_library();
 
