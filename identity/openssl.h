@@ -30,6 +30,11 @@ class ErrorQueueGuard {
   ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
 };
 
+/// Key types for EVP_PKEY_CTX_new_from_name. Not by name: a host's default engine (libp11's, say) takes part in whatever
+/// it finds under "RSA" or "EC", in our library context too, and then refuses to make a key from numbers.
+inline constexpr const char* kRsaKeyType = "1.2.840.113549.1.1.1";
+inline constexpr const char* kEcKeyType = "1.2.840.10045.2.1";
+
 /// The newest reason on this thread's error queue, for the end of a message; "unknown reason" where there is none.
 std::string openssl_reason();
 

@@ -100,14 +100,14 @@ struct PublicKey::State {
           builder != nullptr &&
           OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0) == 1 &&
           OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, ec_point.data(), ec_point.size()) == 1;
-      return pushed ? params.build("EC") : nullptr;
+      return pushed ? params.build(kEcKeyType) : nullptr;
     }
     const BignumPtr n(BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr));
     const BignumPtr e(BN_bin2bn(exponent.data(), static_cast<int>(exponent.size()), nullptr));
     const bool pushed = builder != nullptr && n != nullptr && e != nullptr &&
                         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n.get()) == 1 &&
                         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e.get()) == 1;
-    return pushed ? params.build("RSA") : nullptr;
+    return pushed ? params.build(kRsaKeyType) : nullptr;
   }
 };
 

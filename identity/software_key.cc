@@ -150,7 +150,7 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_rsa_prime(const Pub
       !params.push(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, qinv.get())) {
     return broken();
   }
-  EvpPkeyPtr key = params.build("RSA");
+  EvpPkeyPtr key = params.build(kRsaKeyType);
   if (key == nullptr) return broken();
   return std::shared_ptr<const SoftwareKey>(new SoftwareKey(std::move(key), public_key, std::move(traits)));
 }
@@ -184,7 +184,7 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_scalar(const Public
     params.push(OSSL_PKEY_PARAM_GROUP_NAME, public_key.group());
     params.push(OSSL_PKEY_PARAM_PUB_KEY, point);
     if (!params.push(OSSL_PKEY_PARAM_PRIV_KEY, d.get())) return fail(ErrorCode::kInternal, openssl_reason());
-    key = params.build("EC");
+    key = params.build(kEcKeyType);
   } else {
     key.reset(EVP_PKEY_new_raw_private_key_ex(libctx(), edwards_curve(public_key.type()).algorithm, nullptr,
                                               scalar.data(), scalar.size()));
