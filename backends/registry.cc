@@ -1,0 +1,21 @@
+#include "backends/registry.h"
+
+#include "backends/nss/discovery.h"
+
+namespace devtrust {
+
+Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& config) {
+  std::vector<std::unique_ptr<StoreSource>> sources;
+  for (const StoreConfig& store : config.stores) {
+    if (store.kind == "nss") {
+      sources.push_back(store.path.empty() ? nss_usual_places() : nss_store_at(store));
+    } else {
+      return fail(ErrorCode::kInvalidConfig,
+                  "stores of kind \"" + store.kind + "\" are not in this build, which has: nss");
+    }
+  }
+  if (config.stores.empty()) sources.push_back(nss_usual_places());
+  return sources;
+}
+
+}  // namespace devtrust
