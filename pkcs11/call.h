@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <initializer_list>
 #include <new>
 
 #include "pkcs11/instance.h"
@@ -35,7 +36,7 @@ template <typename Body>
 CK_RV call(const char* function, std::initializer_list<Argument> arguments, const Body& body) noexcept {
   const NoCancellation guard;
   try {
-    const CallTrace trace(function, arguments);
+    const CallTrace trace(function, {arguments.begin(), arguments.size()});
     try {
       const Answer<> answer = body();
       return answer ? trace.finish(CKR_OK) : trace.finish(answer.error().rv, answer.error().message.c_str());

@@ -11,12 +11,12 @@
 namespace devtrust::pkcs11 {
 namespace {
 
-Bytes hash(const char* name, ByteView data) {
+Bytes hash(Digest digest, ByteView data) {
   const ErrorQueueGuard guard;
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-  std::size_t size = 0;
-  if (EVP_Q_digest(libctx(), name, nullptr, data.data(), data.size(), digest.data(), &size) != 1) return {};
-  return {digest.begin(), digest.begin() + static_cast<std::ptrdiff_t>(size)};
+  const EVP_MD* md = fetched_md(digest);
+  Bytes value(digest_size(digest));
+  if (md == nullptr || EVP_Digest(data.data(), data.size(), value.data(), nullptr, md, nullptr) != 1) return {};
+  return value;
 }
 
 /// SHA-1 of the subjectPublicKey BIT STRING's content (RFC 5280 §4.2.1.2), as CKA_NAME_HASH_ALGORITHM says.
@@ -27,7 +27,7 @@ Bytes key_hash(const PublicKey& key) {
   if (!reader.next(der::kSequence)) return {};
   const auto bits = reader.next(der::kBitString);
   if (!bits || bits->content.empty()) return {};
-  return hash("SHA1", bits->content.subspan(1));
+  return hash(Digest::kSha1, bits->content.subspan(1));
 }
 
 Attribute date(CK_ATTRIBUTE_TYPE type, Time time) {
@@ -135,7 +135,7 @@ Description certificate_object(const CertificatePtr& certificate, const Certific
        number(CKA_NAME_HASH_ALGORITHM, CKM_SHA_1), bytes(CKA_PUBLIC_KEY_INFO, certificate->public_key().spki()),
        bytes(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, key_hash(certificate->public_key())),
        bytes(CKA_HASH_OF_ISSUER_PUBLIC_KEY, issuer != nullptr ? key_hash(issuer->public_key()) : Bytes{})});
-  const Bytes fingerprint = hash("SHA1", certificate->der());
+  const Bytes fingerprint = hash(Digest::kSha1, certificate->der());
   if (fingerprint.size() >= 3) list.push_back(bytes(CKA_CHECK_VALUE, ByteView(fingerprint).first(3)));
   return {"certificate " + unique_id, std::move(list), nullptr, std::nullopt};
 }
@@ -157,7 +157,7 @@ std::vector<Description> identity_objects(const IdentityPtr& identity, const Pro
                                           bool private_key, bool chain_trusted) {
   const PublicKey& key = identity->key->public_key();
   const std::string label = current ? profile.label : numbered_label(profile.label, *identity->leaf);
-  const std::string unique_id = to_hex(hash("SHA256", key.spki()));
+  const std::string unique_id = to_hex(hash(Digest::kSha256, key.spki()));
   std::vector<Description> list;
   if (private_key) list.push_back(private_key_object(identity, label, unique_id));
   list.push_back(public_key_object(identity, label, unique_id));

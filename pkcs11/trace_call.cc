@@ -249,7 +249,7 @@ std::string argument_text(const Argument& argument) {
 std::string rv_name(CK_RV rv) { return name_of(kReturnValues, "CKR_", rv); }
 std::string attribute_name(CK_ATTRIBUTE_TYPE type) { return name_of(kAttributes, "CKA_", type); }
 
-CallTrace::CallTrace(const char* function, std::initializer_list<Argument> arguments)
+CallTrace::CallTrace(const char* function, std::span<const Argument> arguments)
     : function_(function), arguments_(arguments), on_(trace_enabled()) {
   if (!on_) return;
   line_ = function_;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <chrono>
-#include <initializer_list>
+#include <span>
 #include <string>
 
 #include "pkcs11/cryptoki.h"
@@ -37,16 +37,16 @@ inline Argument attributes(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
   return {"template", Argument::Kind::kTemplate, attributes, count};
 }
 
-/// One call's line in the trace.
+/// One call's line in the trace. The arguments outlive it.
 class CallTrace {
  public:
-  CallTrace(const char* function, std::initializer_list<Argument> arguments);
+  CallTrace(const char* function, std::span<const Argument> arguments);
   /// Writes the line and hands `rv` back.
   CK_RV finish(CK_RV rv, const char* message = "") const;
 
  private:
   const char* function_;
-  std::initializer_list<Argument> arguments_;
+  std::span<const Argument> arguments_;
   bool on_;
   std::string line_;  // the arguments as they were at the beginning
   std::chrono::steady_clock::time_point begin_;

@@ -104,6 +104,7 @@ TEST_F(InstanceTest, ChildHasToInitializeItself) {
   EXPECT_NE(LibraryUse().get(), nullptr);
 }
 
+#ifndef DEVTRUST_SANITIZED  // the sanitizers' own allocators leave their locks taken in such a child
 TEST_F(InstanceTest, ChildOfABusyParentFindsNoLockTaken) {
   hold({enrol()});
   ASSERT_TRUE(initialize());
@@ -129,6 +130,7 @@ TEST_F(InstanceTest, ChildOfABusyParentFindsNoLockTaken) {
   stop = true;
   for (std::thread& thread : threads) thread.join();
 }
+#endif
 
 }  // namespace
 }  // namespace devtrust::pkcs11

@@ -36,7 +36,8 @@ TEST_F(CallTraceTest, TellsArgumentsResultAndTime) {
   CK_ULONG length = 0;
   const CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
   {
-    const CallTrace trace("C_Sign", {value("session", 17), mechanism_argument(&mechanism), result("length", &length)});
+    const std::array given{value("session", 17), mechanism_argument(&mechanism), result("length", &length)};
+    const CallTrace trace("C_Sign", given);
     length = 64;
     EXPECT_EQ(trace.finish(CKR_OK), CKR_OK);
   }
@@ -51,8 +52,8 @@ TEST_F(CallTraceTest, ShowsNoValueThatMayBeSecret) {
   const std::array<CK_ATTRIBUTE, 3> list{{{CKA_VALUE, secret.data(), secret.size()},
                                           {CKA_LABEL, label.data(), label.size()},
                                           {CKA_CLASS, &key, sizeof key}}};
-  CallTrace("C_CreateObject", {attributes(list.data(), list.size()), buffer("pin", secret.data())})
-      .finish(CKR_GENERAL_ERROR, "because");
+  const std::array given{attributes(list.data(), list.size()), buffer("pin", secret.data())};
+  CallTrace("C_CreateObject", given).finish(CKR_GENERAL_ERROR, "because");
   EXPECT_THAT(text(), Not(HasSubstr("sesame")));
   EXPECT_THAT(text(), HasSubstr("CKA_VALUE[11]"));
   EXPECT_THAT(text(), HasSubstr("my label"));
@@ -61,8 +62,9 @@ TEST_F(CallTraceTest, ShowsNoValueThatMayBeSecret) {
 }
 
 TEST_F(CallTraceTest, LooksAtNothingThatIsNull) {
-  CallTrace("C_X", {attributes(nullptr, 3), mechanism_argument(nullptr), result("n", nullptr), buffer("b", nullptr)})
-      .finish(CKR_ARGUMENTS_BAD);
+  const std::array given{attributes(nullptr, 3), mechanism_argument(nullptr), result("n", nullptr),
+                         buffer("b", nullptr)};
+  CallTrace("C_X", given).finish(CKR_ARGUMENTS_BAD);
   EXPECT_THAT(text(), HasSubstr("template=NULL, mechanism=NULL, n=NULL, b=NULL"));
 }
 
