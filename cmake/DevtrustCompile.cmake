@@ -25,8 +25,16 @@ target_include_directories(devtrust_options INTERFACE "${PROJECT_SOURCE_DIR}" "$
 target_compile_options(devtrust_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   -Wnull-dereference -Wformat=2 -Werror -fstack-protector-strong -fno-plt)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # gcc 12 believes that inlined comparisons and concatenations of the standard library overflow
+  target_compile_options(devtrust_options INTERFACE -Wno-restrict -Wno-stringop-overread)
+endif()
 target_compile_definitions(devtrust_options INTERFACE
   $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS> OPENSSL_API_COMPAT=30000 OPENSSL_NO_DEPRECATED)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # gcc 12 gives false alarms in the standard library's comparison of byte vectors when it optimises
+  target_compile_options(devtrust_options INTERFACE -Wno-stringop-overread)
+endif()
 target_link_libraries(devtrust_options INTERFACE Threads::Threads)
 if(DEVTRUST_SANITIZE)
   # gcc's flow analysis gives false alarms in instrumented code

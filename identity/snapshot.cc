@@ -16,7 +16,9 @@ std::string name_of(const Certificate& certificate) {
 std::string date_text(Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date{day};
-  const auto two = [](unsigned value) { return (value < 10 ? "0" : "") + std::to_string(value); };
+  const auto two = [](unsigned value) {
+    return std::string{static_cast<char>('0' + value / 10), static_cast<char>('0' + value % 10)};
+  };
   return std::to_string(static_cast<int>(date.year())) + '-' + two(static_cast<unsigned>(date.month())) + '-' +
          two(static_cast<unsigned>(date.day()));
 }
