@@ -72,7 +72,7 @@ CK_RV C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_U
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE* pTemplate,
                           CK_ULONG ulCount) {
   return session_call("C_GetAttributeValue",
-                      {value("session", hSession), value("object", hObject), attributes(pTemplate, ulCount)}, hSession,
+                      {value("session", hSession), value("object", hObject), requested(pTemplate, ulCount)}, hSession,
                       [&](Library&, Session& session) -> Answer<> {
                         if (pTemplate == nullptr) return refuse(CKR_ARGUMENTS_BAD);
                         const auto object = session.find_object(hObject);

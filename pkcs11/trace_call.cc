@@ -195,7 +195,7 @@ std::string name_of(const std::array<Name, N>& names, const char* prefix, CK_ULO
 }
 
 /// The attributes of a template. Values only of those that name or describe an object: never one that may hold a key.
-std::string template_text(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
+std::string template_text(const CK_ATTRIBUTE* attributes, CK_ULONG count, bool with_values) {
   constexpr CK_ULONG kShown = 24;  // bytes: enough to know an id by
   constexpr CK_ULONG kMost = 64;
   if (attributes == nullptr) return count == 0 ? "{}" : "NULL";
@@ -205,6 +205,10 @@ std::string template_text(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
     if (i > 0) text += ", ";
     text += attribute_name(attribute.type);
     if (attribute.pValue == nullptr || attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION) continue;
+    if (!with_values) {
+      text += '[' + std::to_string(attribute.ulValueLen) + ']';
+      continue;
+    }
     const ByteView bytes(static_cast<const std::uint8_t*>(attribute.pValue), attribute.ulValueLen);
     switch (attribute.type) {
       case CKA_CLASS:
@@ -239,7 +243,9 @@ std::string argument_text(const Argument& argument) {
       if (argument.pointer == nullptr) return text + "NULL";
       return text + mechanism_name(static_cast<const CK_MECHANISM*>(argument.pointer)->mechanism);
     case Argument::Kind::kTemplate:
-      return text + template_text(static_cast<const CK_ATTRIBUTE*>(argument.pointer), argument.number);
+    case Argument::Kind::kRequest:
+      return text + template_text(static_cast<const CK_ATTRIBUTE*>(argument.pointer), argument.number,
+                                  argument.kind == Argument::Kind::kTemplate);
   }
   return text;
 }

@@ -16,7 +16,7 @@ std::string attribute_name(CK_ATTRIBUTE_TYPE type);
 
 /// One argument. What it points to is looked at only when the trace is on.
 struct Argument {
-  enum class Kind : unsigned char { kNumber, kPointer, kResult, kMechanism, kTemplate };
+  enum class Kind : unsigned char { kNumber, kPointer, kResult, kMechanism, kTemplate, kRequest };
   const char* name = nullptr;
   Kind kind = Kind::kNumber;
   const void* pointer = nullptr;
@@ -35,6 +35,10 @@ inline Argument mechanism_argument(const CK_MECHANISM* mechanism) {
 }
 inline Argument attributes(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
   return {"template", Argument::Kind::kTemplate, attributes, count};
+}
+/// A template whose values the call sets: what is in its buffers before is the host's own and may be a secret.
+inline Argument requested(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
+  return {"template", Argument::Kind::kRequest, attributes, count};
 }
 
 /// One call's line in the trace. The arguments outlive it.

@@ -61,6 +61,15 @@ TEST_F(CallTraceTest, ShowsNoValueThatMayBeSecret) {
   EXPECT_THAT(text(), HasSubstr(": because"));
 }
 
+TEST_F(CallTraceTest, ShowsNothingOfBuffersThatACallFills) {
+  std::string left_over = "a password that was here before";
+  const CK_ATTRIBUTE label{CKA_LABEL, left_over.data(), left_over.size()};
+  const std::array given{requested(&label, 1)};
+  CallTrace("C_GetAttributeValue", given).finish(CKR_OK);
+  EXPECT_THAT(text(), Not(HasSubstr("password")));
+  EXPECT_THAT(text(), HasSubstr("template={CKA_LABEL[31]}"));
+}
+
 TEST_F(CallTraceTest, LooksAtNothingThatIsNull) {
   const std::array given{attributes(nullptr, 3), mechanism_argument(nullptr), result("n", nullptr),
                          buffer("b", nullptr)};
