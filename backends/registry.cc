@@ -1,5 +1,6 @@
 #include "backends/registry.h"
 
+#include "backends/file/file_store.h"
 #include "backends/nss/discovery.h"
 
 namespace devtrust {
@@ -9,9 +10,11 @@ Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& con
   for (const StoreConfig& store : config.stores) {
     if (store.kind == "nss") {
       sources.push_back(store.path.empty() ? nss_usual_places() : nss_store_at(store));
+    } else if (store.kind == "file") {
+      sources.push_back(file_store_at(store));
     } else {
       return fail(ErrorCode::kInvalidConfig,
-                  "stores of kind \"" + store.kind + "\" are not in this build, which has: nss");
+                  "stores of kind \"" + store.kind + "\" are not in this build, which has: nss, file");
     }
   }
   if (config.stores.empty()) sources.push_back(nss_usual_places());
