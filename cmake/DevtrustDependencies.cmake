@@ -3,6 +3,7 @@ find_package(PkgConfig REQUIRED)
 
 if(DEVTRUST_BUNDLED_CRYPTO)
   set(OPENSSL_USE_STATIC_LIBS TRUE)
+  target_compile_definitions(devtrust_options INTERFACE DEVTRUST_BUNDLED_CRYPTO=1)
 endif()
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
 

@@ -1,5 +1,6 @@
 #include "identity/openssl.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 
@@ -10,6 +11,21 @@ namespace devtrust {
 
 // Both caches are filled by compare-and-swap: a lock could be held by another thread at the moment of a fork, and the
 // child would wait for it for ever.
+
+namespace {
+
+/// A libcrypto of our own reads nobody's openssl.cnf, and stays as it is when the process ends under running threads.
+/// Comes before all else that is asked of it.
+void settle_bundled_libcrypto() {
+#ifdef DEVTRUST_BUNDLED_CRYPTO
+  static std::atomic<bool> settled{false};
+  if (settled.load(std::memory_order_acquire)) return;
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+  settled.store(true, std::memory_order_release);
+#endif
+}
+
+}  // namespace
 
 OSSL_LIB_CTX* libctx() {
   static std::atomic<OSSL_LIB_CTX*> shared{nullptr};
@@ -41,7 +57,17 @@ const EVP_MD* fetched_md(Digest digest) {
   return md;
 }
 
-ErrorQueueGuard::ErrorQueueGuard() { ERR_set_mark(); }
+void use_libcrypto_once() {
+  const ErrorQueueGuard guard;
+  const EVP_MD* md = fetched_md(Digest::kSha256);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  if (md != nullptr) EVP_Digest("", 0, digest.data(), nullptr, md, nullptr);
+}
+
+ErrorQueueGuard::ErrorQueueGuard() {
+  settle_bundled_libcrypto();
+  ERR_set_mark();
+}
 ErrorQueueGuard::~ErrorQueueGuard() { ERR_pop_to_mark(); }
 
 std::string openssl_reason() {

@@ -18,6 +18,12 @@ namespace devtrust {
 /// Thread-safe.
 OSSL_LIB_CTX* libctx();
 
+/// Gives libcrypto its first work. The system's libcrypto then reads the process's openssl.cnf if nobody had it do that
+/// before: it looks for engines at the first digest and at the first key, whatever the library context. Our context
+/// takes nothing from it, but a provider or engine that stands there may call this very library back. So: call this
+/// first, and where no lock is held. (A bundled libcrypto never reads a configuration.)
+void use_libcrypto_once();
+
 /// Fetched once in libctx() and kept; null for kNone or when the fetch fails. Thread-safe.
 const EVP_MD* fetched_md(Digest digest);
 
@@ -30,8 +36,8 @@ class ErrorQueueGuard {
   ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
 };
 
-/// Key types for EVP_PKEY_CTX_new_from_name. Not by name: a host's default engine (libp11's, say) takes part in whatever
-/// it finds under "RSA" or "EC", in our library context too, and then refuses to make a key from numbers.
+/// Key types for EVP_PKEY_CTX_new_from_name. Not by name: a host's default engine (libp11's, say) takes part in
+/// whatever it finds under "RSA" or "EC", in our library context too, and then refuses to make a key from numbers.
 inline constexpr const char* kRsaKeyType = "1.2.840.113549.1.1.1";
 inline constexpr const char* kEcKeyType = "1.2.840.10045.2.1";
 

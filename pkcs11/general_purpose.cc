@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "identity/openssl.h"
 #include "identity/trace.h"
 #include "pkcs11/call.h"
 #include "pkcs11/function_lists.h"
@@ -50,7 +51,9 @@ CK_RV C_Initialize(CK_VOID_PTR pInitArgs) {
   return call("C_Initialize", {buffer("arguments", pInitArgs)}, [&]() -> Answer<> {
     const auto options = check_arguments(static_cast<const CK_C_INITIALIZE_ARGS*>(pInitArgs));
     if (!options) return tl::unexpected(options.error());
-    return initialize_library([&] { return Library::open(*options); });
+    auto initialized = initialize_library([&] { return Library::open(*options); });
+    if (initialized) devtrust::use_libcrypto_once();  // which may call us back: here no lock is held
+    return initialized;
   });
 }
 
