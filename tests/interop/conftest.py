@@ -36,6 +36,18 @@ def module(session_folder):
 
 
 @pytest.fixture(scope="session")
+def bundled_module(session_folder):
+    """The module built as for archives: libcrypto inside and hidden."""
+    build = pathlib.Path(os.environ["DEVTRUST_BUILD"]) / "bundled"
+    commands = [["cmake", "-G", "Ninja", "-S", os.environ["DEVTRUST_SOURCE"], "-B", build, "-DCMAKE_BUILD_TYPE=Release",
+                 "-DDEVTRUST_BUNDLED_CRYPTO=ON", "-DDEVTRUST_TESTS=OFF"],
+                ["cmake", "--build", build, "--target", "devtrust-pkcs11"]]
+    for command in commands:
+        run(command, home=os.environ.get("HOME"), timeout=500)
+    return pathlib.Path(shutil.copy(build / "lib/devtrust-pkcs11.so", session_folder / "bundled.so"))
+
+
+@pytest.fixture(scope="session")
 def helpers():
     """The folder of the C++ programs and libraries that belong to these tests."""
     return pathlib.Path(os.environ["DEVTRUST_HELPERS"])

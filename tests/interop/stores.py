@@ -91,24 +91,40 @@ class Pki:
         """A leaf under the intermediate (or `issuer`), valid between the two days from now."""
         return self._certify(name, key, extensions, issuer or self.intermediate, valid_from, valid_to)
 
+    def certify_again(self, leaf, valid_from, valid_to):
+        """A new certificate for the key of an older one."""
+        return self._certify(leaf.name, leaf.key, "device", self.intermediate, valid_from, valid_to)
+
+    def sign(self, request, valid_from=-10, valid_to=20):
+        """A device certificate for a request, whose key is elsewhere."""
+        return self._sign(request, None, "", "device", self.intermediate, valid_from, valid_to)
+
     def _certify(self, name, key, extensions, issuer, valid_from, valid_to):
-        self.count += 1
-        stem = self.folder / f"certificate{self.count}"
-        key_path, request, certificate = (stem.with_suffix(s) for s in (".key", ".csr", ".pem"))
-        kind, size = key.split(":")
-        options = ["RSA", "-pkeyopt", f"rsa_keygen_bits:{size}"] if kind == "rsa" else \
-            ["EC", "-pkeyopt", f"ec_paramgen_curve:{size}"]
-        run(["openssl", "genpkey", "-algorithm", *options, "-out", key_path])
-        run(["openssl", "req", "-new", "-utf8", "-config", "/dev/null", "-key", key_path, "-subj", f"/CN={name}",
-             "-out", request])
+        """`key` is "rsa:BITS", "ec:CURVE" or the path of one."""
+        request = self._next(".csr")
+        if isinstance(key, str):
+            kind, size = key.split(":")
+            options = ["RSA", "-pkeyopt", f"rsa_keygen_bits:{size}"] if kind == "rsa" else \
+                ["EC", "-pkeyopt", f"ec_paramgen_curve:{size}"]
+            key = request.with_suffix(".key")
+            run(["openssl", "genpkey", "-algorithm", *options, "-out", key])
+        run(["openssl", "req", "-new", "-utf8", "-config", "/dev/null", "-key", key, "-subj", f"/CN={name}", "-out", request])
+        return self._sign(request, key, name, extensions, issuer, valid_from, valid_to)
+
+    def _sign(self, request, key, name, extensions, issuer, valid_from, valid_to):
+        certificate = self._next(".pem")
         now = datetime.datetime.now(datetime.timezone.utc)
         start, end = ((now + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ") for days in (valid_from, valid_to))
-        signer = ["-selfsign", "-keyfile", key_path] if issuer is None else \
+        signer = ["-selfsign", "-keyfile", key] if issuer is None else \
             ["-cert", issuer.certificate, "-keyfile", issuer.key]
         run(["openssl", "ca", "-batch", "-notext", "-config", self.config, "-extensions", extensions, "-startdate", start,
              "-enddate", end, *signer, "-in", request, "-out", certificate])
         issuers = [] if issuer is None else [issuer.certificate, *issuer.issuers]
-        return Leaf(certificate, key_path, name, issuers)
+        return Leaf(certificate, key, name, issuers)
+
+    def _next(self, suffix):
+        self.count += 1
+        return self.folder / f"{self.count}{suffix}"
 
 
 class NssDatabase:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from programs import run
+from programs import Nginx, run
 from stores import TOKEN_LABEL, NssDatabase
 
 NICKNAME = f"{TOKEN_LABEL}:{TOKEN_LABEL}"
@@ -95,3 +95,19 @@ def test_certutil_asks_for_the_password(make_home, module):
     wrong = home.write("wrong", "wrong\n")
     refused = home.run(["certutil", "-K", "-h", TOKEN_LABEL, "-d", f"sql:{folder}", "-f", wrong], check=False)
     assert refused.returncode != 0 and "< 0>" not in refused.stdout, refused.stdout
+
+
+def test_nss_does_not_trust_web_servers_for_the_device_root(home, client, pki, folder):
+    server = Nginx(folder / "server", pki.issue("ec:P-256", "localhost", extensions="server"))
+    try:
+        text = tstclnt(home, client, server).stdout
+        assert "client NONE" not in text, text
+        assert "SEC_ERROR_UNKNOWN_ISSUER" in text or "SEC_ERROR_UNTRUSTED_ISSUER" in text, text
+        home.run(["certutil", "-A", "-d", f"sql:{client}", "-n", "trusted", "-t", "C,,", "-i", pki.root.certificate,
+                  "-f", home.database.password_file])
+        try:
+            assert "client NONE" in tstclnt(home, client, server).stdout, "the server works for those who trust the root"
+        finally:
+            home.run(["certutil", "-D", "-d", f"sql:{client}", "-n", "trusted"])
+    finally:
+        server.close()

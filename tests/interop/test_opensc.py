@@ -50,7 +50,8 @@ def test_lists_the_objects(module, rsa_home):
     assert text.count("Private Key Object; RSA") == 1
     assert text.count("Public Key Object; RSA 2048 bits") == 1
     assert text.count("Certificate Object; type = X.509 cert") == 3
-    for name in [rsa_home.leaf.name, "device-trust.intermediate", "JumpCloud Production Device Identification Root CA"]:
+    for name in ["JumpCloud Device Trust Certificate", "device-trust.intermediate",
+                 "JumpCloud Production Device Identification Root CA"]:
         assert f"CN={name}" in text
     assert "warning" not in text.lower()
 
@@ -67,8 +68,9 @@ def test_reads_the_certificate(module, rsa_home):
     assert (rsa_home.folder / "out").read_bytes() == rsa_home.leaf.der()
 
 
-@pytest.mark.parametrize("key", ["rsa:2048", *CURVES])
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256", "ec:P-521"])
 def test_reads_the_public_key(module, make_home, key):
+    """OpenSC 0.23 cannot write any token's P-384 point: test_gnutls.py reads it."""
     home = make_home(key)
     tool(home, module, "--read-object", "--type", "pubkey", "--label", TOKEN_LABEL, "-o", "out")
     der = run(["openssl", "pkey", "-pubin", "-in", home.leaf.public_key(), "-outform", "DER"], text=False).stdout
@@ -220,17 +222,20 @@ def test_works_after_a_fork(module, rsa_home):
 
 def test_works_in_threads(module, rsa_home):
     threads = ["--test-threads", "ILGISLT0GI"] * 4
-    text = tool(rsa_home, module, *threads, "-L", check=False)
-    assert "CKR_" not in text and TOKEN_LABEL in text, text
+    text = tool(rsa_home, module, *threads, "-L")
+    assert "all threads have ended with CKR_OK" in text and text.count(TOKEN_LABEL) == 5, text
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--keypairgen", "--key-type", "rsa:2048"], ["--delete-object", "--type", "cert", "--label", TOKEN_LABEL],
+    ["--write-object", "message", "--type", "data", "--label", "new"],
+    ["--delete-object", "--type", "cert", "--label", TOKEN_LABEL],
+    ["--set-id", "0102", "--type", "cert", "--label", TOKEN_LABEL],
 ])
 def test_refuses_to_write(module, rsa_home, arguments):
     before = rsa_home.database.digest()
+    rsa_home.write("message", MESSAGE)
     result = rsa_home.run(["pkcs11-tool", "--module", module, *arguments, "--session-rw"], check=False)
-    assert result.returncode != 0 and "CKR_" in result.stdout
+    assert result.returncode != 0 and "CKR_" in result.stdout, result.stdout
     assert rsa_home.database.digest() == before
 
 

@@ -1,4 +1,4 @@
-"""The host's openssl.cnf is the host's: our module never reads it, and may itself be named in it."""
+"""The host's openssl.cnf is the host's: our module takes nothing from it, and may itself be named in it."""
 
 import pytest
 
@@ -41,12 +41,30 @@ def surroundings(folder, helpers):
     return marker, {"OPENSSL_CONF": configuration, "DEVTRUST_TEST_MARKER": marker}
 
 
-def test_the_configuration_of_the_host_is_not_loaded(rsa_home, module, helpers, surroundings):
+def test_a_bundled_libcrypto_reads_no_configuration(rsa_home, bundled_module, helpers, surroundings):
     marker, variables = surroundings
-    text = rsa_home.run([helpers / "sign_host", module], variables=variables).stdout
+    text = rsa_home.run([helpers / "sign_host", bundled_module], variables=variables).stdout
     assert "signed and verified" in text and marker.read_text() == ""
     rsa_home.run(["openssl", "list", "-providers"], variables=variables)
     assert marker.read_text() == "loaded\n", "the probe works"
+
+
+def test_the_systems_libcrypto_reads_it_where_it_does_no_harm(rsa_home, module, helpers, surroundings):
+    """It looks for engines at the first digest, and reads the configuration for that, whatever the library context. Here it
+    does so in the middle of our C_Initialize, and what is configured calls our module back: nobody may wait for himself."""
+    marker, variables = surroundings
+    text = rsa_home.run([helpers / "sign_host", module], variables={**variables, "DEVTRUST_TEST_MODULE": module}).stdout
+    assert "signed and verified" in text
+    assert marker.read_text() == "loaded\nsigned\n"
+
+
+@pytest.mark.parametrize("section", ["default_properties = provider=nobody", "default_properties = fips=yes"])
+def test_what_is_configured_does_not_reach_our_context(rsa_home, module, helpers, section):
+    configuration = rsa_home.write("openssl.cnf", f"openssl_conf = i\n[i]\nalg_section = a\n[a]\n{section}\n")
+    variables = {"OPENSSL_CONF": configuration}
+    assert "signed and verified" in rsa_home.run([helpers / "sign_host", module], variables=variables).stdout
+    digest = rsa_home.run(["openssl", "dgst", "-sha256", "/dev/null"], variables=variables, check=False)
+    assert digest.returncode != 0, "others suffer"
 
 
 def test_a_provider_of_the_configuration_may_use_the_module(rsa_home, module, surroundings):

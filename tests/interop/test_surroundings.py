@@ -56,3 +56,10 @@ def test_raised_privileges_believe_no_environment(make_home, pki, folder, module
     run([*as_root, "chmod", "0755", program])
     text = start()
     assert "raised privileges: 0" in text and "signed and verified" in text, text
+
+
+def test_the_host_may_leave_while_its_threads_sign(make_home, module, helpers):
+    home = make_home("rsa:2048")
+    for _ in range(20):
+        result = home.run([helpers / "exit_host", module], check=False)
+        assert result.returncode == 0, result.stdout

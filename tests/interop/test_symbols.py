@@ -1,9 +1,5 @@
 """Hosts that export names which our libraries have too."""
 
-import os
-import pathlib
-import shutil
-
 import pytest
 
 from programs import run
@@ -20,18 +16,6 @@ def test_a_host_with_a_libcrypto_of_its_own_captures_a_dynamic_build(rsa_home, m
         pytest.fail("this build is bundled already: nothing to show")
     result = rsa_home.run([helpers / "crypto_clash_host", module], check=False)
     assert result.returncode != 0 and "the host's" in result.stdout, result.stdout
-
-
-@pytest.fixture(scope="session")
-def bundled_module(session_folder):
-    """The module built as for archives: libcrypto inside and hidden."""
-    build = pathlib.Path(os.environ["DEVTRUST_BUILD"]) / "bundled"
-    commands = [["cmake", "-G", "Ninja", "-S", os.environ["DEVTRUST_SOURCE"], "-B", build, "-DCMAKE_BUILD_TYPE=Release",
-                 "-DDEVTRUST_BUNDLED_CRYPTO=ON", "-DDEVTRUST_TESTS=OFF"],
-                ["cmake", "--build", build, "--target", "devtrust-pkcs11"]]
-    for command in commands:
-        run(command, home=os.environ.get("HOME"), timeout=500)
-    return pathlib.Path(shutil.copy(build / "lib/devtrust-pkcs11.so", session_folder / "bundled.so"))
 
 
 def test_a_host_with_a_libcrypto_of_its_own_and_a_bundled_build(rsa_home, bundled_module, helpers):

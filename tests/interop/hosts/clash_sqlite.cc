@@ -1,12 +1,11 @@
 // A host with a SQLite of its own whose names it exports: nobody else may end up in it.
-#include <stdio.h>
-#include <stdlib.h>
+#include <cstdio>
+#include <cstdlib>
 
-#define CLASH(name)                                       \
-  __attribute__((visibility("default"))) void name(void); \
-  void name(void) {                                       \
-    fputs("the host's " #name " was called\n", stderr);   \
-    abort();                                              \
+#define CLASH(name)                                               \
+  extern "C" __attribute__((visibility("default"))) void name() { \
+    std::fputs("the host's " #name " was called\n", stderr);      \
+    std::abort();                                                 \
   }
 
 CLASH(sqlite3_libversion_number)
