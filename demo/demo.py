@@ -225,7 +225,7 @@ def throwaway(module, folder):
               "with its session still open, signs with the new key at once; OpenSSL: Verified OK.", describe(after, folder))
     if not unchanged or database.digest() != digest:
         raise Failed("the module wrote to the database")
-    demo.next("The database is byte for byte what NSS's tools left. No key left it, and nothing was configured.")
+    demo.next("The database is byte for byte what NSS's tools left. Nothing was configured.")
     print("With the certificate of this machine: ./dev demo --real. Set-up for your programs: README.md.")
 
 
