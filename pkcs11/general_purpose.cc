@@ -1,6 +1,12 @@
 // PKCS#11 3.0 §5.4 "General-purpose functions".
 #include <algorithm>
 #include <cstring>
+#include <string_view>
+#include <utility>
+
+#ifndef _WIN32
+#include <dlfcn.h>
+#endif
 
 #include "identity/openssl.h"
 #include "identity/trace.h"
@@ -10,8 +16,25 @@
 namespace devtrust::pkcs11 {
 namespace {
 
+/// Whether the host opened the link devtrust-p11-kit.so, as p11-kit's configuration has it. GnuTLS sends an issuer only
+/// where CKA_TRUSTED says so, and passes arguments of its own to C_Initialize: p11-kit's x-init-reserved is lost on the
+/// way, a file's name is not.
+bool opened_for_p11_kit() {
+#ifdef _WIN32
+  return false;
+#else
+  static const char anchor = 0;
+  Dl_info self{};
+  if (dladdr(&anchor, &self) == 0 || self.dli_fname == nullptr) return false;
+  const std::string_view path(self.dli_fname);
+  return path.substr(path.rfind('/') + 1) == "devtrust-p11-kit.so";
+#endif
+}
+
 Answer<InitOptions> check_arguments(const CK_C_INITIALIZE_ARGS* arguments) {
-  if (arguments == nullptr) return InitOptions{};
+  InitOptions options;
+  options.chain_trusted = opened_for_p11_kit();
+  if (arguments == nullptr) return options;
   const bool all = arguments->CreateMutex != nullptr && arguments->DestroyMutex != nullptr &&
                    arguments->LockMutex != nullptr && arguments->UnlockMutex != nullptr;
   const bool any = arguments->CreateMutex != nullptr || arguments->DestroyMutex != nullptr ||
@@ -22,8 +45,8 @@ Answer<InitOptions> check_arguments(const CK_C_INITIALIZE_ARGS* arguments) {
   if (all && (arguments->flags & CKF_OS_LOCKING_OK) == 0) {
     return refuse(CKR_CANT_LOCK, "the application wants its own mutexes only: set CKF_OS_LOCKING_OK");
   }
-  if (arguments->pReserved == nullptr) return InitOptions{};
-  return parse_init_string(static_cast<const char*>(arguments->pReserved));
+  if (arguments->pReserved == nullptr) return options;
+  return parse_init_string(static_cast<const char*>(arguments->pReserved), std::move(options));
 }
 
 CK_RV get_info(CK_INFO* info, CK_VERSION version) {

@@ -30,8 +30,7 @@ Answer<std::string> take_value(std::string_view& text) {
 
 }  // namespace
 
-Answer<InitOptions> parse_init_string(std::string_view text) {
-  InitOptions options;
+Answer<InitOptions> parse_init_string(std::string_view text, InitOptions options) {
   while (true) {
     text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
     if (text.empty()) return options;

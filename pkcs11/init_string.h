@@ -1,4 +1,4 @@
-// What a host passes in CK_C_INITIALIZE_ARGS.pReserved: p11-kit's x-init-reserved, NSS's library parameters.
+// What a host passes in CK_C_INITIALIZE_ARGS.pReserved: NSS's library parameters, p11-kit's x-init-reserved.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct InitOptions {
 };
 
 /// `key=value` words between blanks; a value may stand in '…' or "…", where a backslash takes the next character as it
-/// is. CKR_ARGUMENTS_BAD names the word that is not understood.
-Answer<InitOptions> parse_init_string(std::string_view text);
+/// is. What it does not say stays as `options` has it. CKR_ARGUMENTS_BAD names the word that is not understood.
+Answer<InitOptions> parse_init_string(std::string_view text, InitOptions options = {});
 
 }  // namespace devtrust::pkcs11

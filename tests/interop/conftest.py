@@ -36,6 +36,14 @@ def module(session_folder):
 
 
 @pytest.fixture(scope="session")
+def p11_kit_module(module):
+    """The same by the name under which p11-kit's users open it."""
+    link = module.with_name("devtrust-p11-kit.so")
+    link.symlink_to(module.name)
+    return link
+
+
+@pytest.fixture(scope="session")
 def bundled_module(session_folder):
     """The module built as for archives: libcrypto inside and hidden."""
     build = pathlib.Path(os.environ["DEVTRUST_BUILD"]) / "bundled"
@@ -48,9 +56,9 @@ def bundled_module(session_folder):
 
 
 @pytest.fixture(scope="session")
-def helpers():
-    """The folder of the C++ programs and libraries that belong to these tests."""
-    return pathlib.Path(os.environ["DEVTRUST_HELPERS"])
+def helpers(session_folder):
+    """The C++ programs and libraries that belong to these tests, where every user can run them."""
+    return shutil.copytree(os.environ["DEVTRUST_HELPERS"], session_folder / "helpers")
 
 
 @pytest.fixture(scope="session")
@@ -91,8 +99,8 @@ def chain_server(request, session_folder, pki, web_server):
 class Home:
     """A home folder with one identity in its NSS database, and programs that run in it as its owner."""
 
-    def __init__(self, folder, leaf, password=""):
-        self.folder, self.leaf, self.password = folder, leaf, password
+    def __init__(self, folder, key, leaf, password):
+        self.folder, self.key, self.leaf, self.password = folder, key, leaf, password
         self.folder.mkdir()
         (self.folder / ".pki").mkdir()
         self.database = NssDatabase(self.folder / ".pki/nssdb", password)
@@ -116,10 +124,9 @@ class Home:
         give_away(self.folder)
         return self.leaf
 
-    def add_to_p11_kit(self, module, chain_trusted=True):
-        """As our .module file does it."""
-        reserved = "x-init-reserved: chain-trusted=yes\n" if chain_trusted else ""
-        self.write(".config/pkcs11/modules/devtrust.module", f"module: {module}\n{reserved}")
+    def add_to_p11_kit(self, module):
+        """A .module file of the user."""
+        self.write(".config/pkcs11/modules/devtrust.module", f"module: {module}\n")
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +137,7 @@ def make_home(session_folder, pki):
     def make(key="rsa:2048", password="", fresh=False):
         kind = (key, password, len(homes)) if fresh else (key, password)
         if kind not in homes:
-            homes[kind] = Home(session_folder / f"home{len(homes)}", pki.issue(key), password)
+            homes[kind] = Home(session_folder / f"home{len(homes)}", key, pki.issue(key), password)
         return homes[kind]
 
     return make

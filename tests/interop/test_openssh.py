@@ -1,17 +1,19 @@
-"""OpenSSH: the key as an SSH identity, in the client and in the agent."""
+"""OpenSSH: the key as an SSH identity, in the client and in the agent. Runs as whoever runs the tests: sshd lets a user in
+as himself only, and the unprivileged user's account is locked."""
 
-import getpass
 import os
+import pathlib
 import pwd
 
 import pytest
 
-from programs import UNPRIVILEGED, run
+import programs
 
 SSHD_CONFIG = """
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
 StrictModes no
+PermitRootLogin yes
 UsePAM no
 PidFile none
 PasswordAuthentication no
@@ -26,24 +28,30 @@ def home(request, make_home):
     return make_home(request.param)
 
 
+def run(home, argv, **options):
+    return programs.run(argv, home=home.folder, cwd=home.folder, **options)
+
+
 def public_key(home):
     """The leaf's key as OpenSSH writes it."""
     path = home.write("leaf.pub.pem", home.leaf.public_key().read_text())
-    return home.run(["ssh-keygen", "-i", "-m", "PKCS8", "-f", path]).stdout.strip()
+    return run(home, ["ssh-keygen", "-i", "-m", "PKCS8", "-f", path]).stdout.strip()
 
 
 def test_ssh_keygen_lists_the_key(home, module):
-    keys = home.run(["ssh-keygen", "-D", module]).stdout.splitlines()
+    keys = run(home, ["ssh-keygen", "-D", module]).stdout.splitlines()
     assert public_key(home) in [" ".join(line.split()[:2]) for line in keys], keys
 
 
 @pytest.fixture
 def ssh(home, module):
     """Options for a client that talks to an sshd of its own over a pipe: no port, no shell."""
-    user = pwd.getpwuid(UNPRIVILEGED).pw_name if os.geteuid() == 0 else getpass.getuser()
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    if os.geteuid() == 0:
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)  # as the service would: sshd wants an empty folder
     host_key = home.folder / "host_key"
     if not host_key.exists():
-        home.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key])
+        run(home, ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key])
     home.write("authorized_keys", public_key(home) + "\n")
     home.write("known_hosts", "device " + (home.folder / "host_key.pub").read_text())
     config = home.write("sshd_config", SSHD_CONFIG.format(folder=home.folder))
@@ -52,12 +60,12 @@ def ssh(home, module):
 
 
 def test_ssh_logs_in(home, module, ssh):
-    text = home.run(["sftp", "-b", "-", *ssh, "-o", f"PKCS11Provider={module}", "device"], input="pwd\n").stdout
+    text = run(home, ["sftp", "-b", "-", *ssh, "-o", f"PKCS11Provider={module}", "device"], input="pwd\n").stdout
     assert "Remote working directory" in text, text
 
 
 def test_the_server_asks_for_the_key(home, ssh):
-    result = home.run(["sftp", "-b", "-", *ssh, "device"], input="pwd\n", check=False)
+    result = run(home, ["sftp", "-b", "-", *ssh, "device"], input="pwd\n", check=False)
     assert result.returncode != 0 and "Permission denied" in result.stdout, result.stdout
 
 
@@ -73,6 +81,6 @@ def test_the_agent_logs_in(home, module, ssh):
         ssh-agent -k >/dev/null
         exit "$status"
     """
-    text = home.run(["sh", "-c", script, "sh", module, module, *ssh],
+    text = run(home, ["sh", "-c", script, "sh", module, module, *ssh],
                     variables={"SSH_ASKPASS": askpass, "SSH_ASKPASS_REQUIRE": "force"}).stdout
     assert "Remote working directory" in text, text

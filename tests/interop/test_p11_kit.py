@@ -6,15 +6,15 @@ from programs import uri
 
 
 @pytest.fixture
-def home(rsa_home, module):
-    rsa_home.add_to_p11_kit(module)
+def home(rsa_home, p11_kit_module):
+    rsa_home.add_to_p11_kit(p11_kit_module)
     return rsa_home
 
 
-def test_lists_the_module(home, module):
+def test_lists_the_module(home, p11_kit_module):
     text = home.run(["p11-kit", "list-modules"]).stdout
     ours = text[text.index("devtrust:"):]
-    assert f"devtrust: {module}\n" in ours and "token: JumpCloud Device Trust\n" in ours, text
+    assert f"devtrust: {p11_kit_module}\n" in ours and "token: JumpCloud Device Trust\n" in ours, text
 
 
 def test_lists_the_module_with_a_broken_store(make_home, module):

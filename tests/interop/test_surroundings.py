@@ -37,9 +37,9 @@ def test_raised_privileges_believe_no_environment(make_home, pki, folder, module
     """A set-uid program started by somebody else, who names a database, a configuration and a trace of his own."""
     home = make_home("rsa:2048", fresh=True)
     configuration = home.write("config.toml", f'[[store]]\nkind = "nss"\npath = "{home.database.folder}"\n')
+    run([*as_root, "chown", "-R", str(CALLER), home.folder])
     for path in [home.folder, *home.folder.rglob("*")]:
-        path.chmod(path.stat().st_mode | (0o777 if path.is_dir() else 0o444))
-    configuration.chmod(0o644)
+        run([*as_root, "chmod", "a+rwX" if path.is_dir() else "a+r", path])
     program = folder / "sign_host"
     shutil.copy(helpers / "sign_host", program)
     run([*as_root, "chown", str(UNPRIVILEGED), program])
