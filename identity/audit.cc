@@ -8,11 +8,11 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <ctime>
 
+#include "identity/der.h"
 #include "identity/process.h"
+#include "identity/timestamp.h"
 #include "identity/trace.h"
 
 namespace devtrust {
@@ -21,30 +21,21 @@ namespace {
 constexpr const char* kSyslogSocket = "/dev/log";
 constexpr const char* kJournalSocket = "/run/systemd/journal/socket";
 
-std::string utc_now() {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm broken{};
-  gmtime_r(&seconds, &broken);
-  std::array<char, 24> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &broken);
-  return {text.data(), length};
-}
-
-/// key="value": nothing in a value can end it or begin another line.
+/// key="value" in ASCII, as RFC 3164 has it: nothing in a value can end it or begin another line.
 std::string field(std::string_view key, std::string_view value) {
-  std::string text = ' ' + std::string(key) + "=\"";
+  std::string text = std::string(key) + "=\"";
   for (const char c : value) {
     const auto octet = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       text += '\\';
       text += c;
-    } else if (octet < 0x20 || octet == 0x7F) {
+    } else if (octet < 0x20 || octet >= 0x7F) {
       text += "\\x" + to_hex(ByteView(&octet, 1));
     } else {
       text += c;
     }
   }
-  return text + '"';
+  return text + "\" ";
 }
 
 Result<void> failed(const std::string& what) {
@@ -56,12 +47,19 @@ Result<void> append(const std::string& path, const std::string& line) {
       open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
   if (file < 0) return failed(path);
   struct stat status {};
+  const char* objection = nullptr;
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    objection = "it is not a regular file";
+  } else if (status.st_uid != 0 && status.st_uid != geteuid()) {
+    objection = "it belongs to another user";
+  }
+  if (objection != nullptr) {
     close(file);
-    return fail(ErrorCode::kAuditFailed, "the audit line cannot be written to " + path + ": it is not a regular file");
+    return fail(ErrorCode::kAuditFailed, "the audit line cannot be written to " + path + ": " + objection);
   }
   const std::string text = line + '\n';
   const ssize_t written = write(file, text.data(), text.size());
+  if (written >= 0 && written < static_cast<ssize_t>(text.size())) errno = ENOSPC;
   const auto result = written == static_cast<ssize_t>(text.size()) ? Result<void>() : failed(path);
   close(file);
   return result;
@@ -93,13 +91,13 @@ struct Audit::Sink {
   Result<void> write(const std::string& line) const {
     switch (kind) {
       case Kind::kFile:
-        return append(path, utc_now() + line);
-      case Kind::kSyslog:  // RFC 3164: facility authpriv (10), severity notice (5)
-        return send_to(path, "<85>devtrust[" + std::to_string(getpid()) + "]:" + line);
+        return append(path, line);
+      case Kind::kSyslog:
+        // RFC 3164: facility authpriv (10), severity notice (5). The header's time is local time without a zone, and
+        // the daemon puts it there where it is missing; ours is in the line.
+        return send_to(path, "<85>devtrust[" + std::to_string(getpid()) + "]: " + line);
       case Kind::kJournal:
-        return send_to(
-            path,
-            "PRIORITY=5\nSYSLOG_FACILITY=10\nSYSLOG_IDENTIFIER=devtrust\nMESSAGE=use of a device key:" + line + '\n');
+        return send_to(path, "PRIORITY=5\nSYSLOG_FACILITY=10\nSYSLOG_IDENTIFIER=devtrust\nMESSAGE=" + line + '\n');
     }
     return {};
   }
@@ -126,11 +124,13 @@ bool Audit::enabled() const { return sink_ != nullptr; }
 Result<void> Audit::record(std::string_view operation, const Identity& identity, std::string_view mechanism) const {
   if (!sink_) return {};
   const Certificate& leaf = *identity.leaf;
-  const std::string line = field("operation", operation) + field("program", program_name()) +
-                           field("pid", std::to_string(getpid())) + field("uid", std::to_string(getuid())) +
-                           field("profile", identity.profile) + field("mechanism", mechanism) +
-                           field("serial", to_hex(leaf.serial().subspan(2))) + field("sha256", to_hex(leaf.sha256())) +
-                           field("store", identity.location);
+  const auto serial = der_single(leaf.serial(), der::kInteger);
+  std::string line = field("time", utc_timestamp()) + field("operation", operation) + field("program", program_name()) +
+                     field("pid", std::to_string(getpid())) + field("uid", std::to_string(getuid())) +
+                     field("profile", identity.profile) + field("mechanism", mechanism) +
+                     field("serial", serial ? to_hex(serial->content) : "") + field("sha256", to_hex(leaf.sha256())) +
+                     field("store", identity.location);
+  line.pop_back();
   const auto written = sink_->write(line);
   if (written) return {};
   if (trace_enabled()) trace(written.error().message);

@@ -43,14 +43,15 @@ struct Config {
 
 /// `file` (from a module's init string) or, where it is empty, DEVTRUST_CONFIG's one file, or /etc/devtrust/config.toml
 /// and then $XDG_CONFIG_HOME/devtrust/config.toml over it. A file that was named must exist; the usual ones need not.
-/// kInvalidConfig names file, line, column and what was expected.
+/// kInvalidConfig names file, line, column and what was expected; a file is refused, too, where others than root and
+/// the user may change it or its folder.
 Result<Config> load_config(const std::string& file = {});
 
 /// One file's text, for tests and fuzzing; `path` is what messages call it.
 Result<Config> parse_config(std::string_view text, const std::string& path);
 
-/// The password that a `pin_source` names: "file:/path" (one trailing newline is dropped; at most 4 KiB; refused when
-/// others may write the file).
+/// The password that a `pin_source` names: "file:/path" (one trailing newline is dropped; at most 4 KiB; refused where
+/// others may change it, as a configuration is).
 Result<SecureBytes> read_pin_source(const std::string& pin_source);
 
 }  // namespace devtrust

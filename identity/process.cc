@@ -5,9 +5,11 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 namespace devtrust {
@@ -53,14 +55,24 @@ std::string config_home() {
 
 std::string expand_home(const std::string& path) {
   if (path != "~" && !path.starts_with("~/")) return path;
-  return home_directory() + path.substr(1);
+  const std::string home = home_directory();
+  return home.empty() ? path : home + path.substr(1);
 }
 
-std::string program_name() { return program_invocation_short_name; }
+std::string program_name() {
+  std::array<char, 4096> path{};
+  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+  const std::string_view program =
+      length > 0 ? std::string_view(path.data(), static_cast<std::size_t>(length)) : program_invocation_short_name;
+  return std::string(program.substr(program.rfind('/') + 1));
+}
 
 std::uint64_t fork_number() {
-  static const int registered = pthread_atfork(nullptr, nullptr, count_fork);
-  static_cast<void>(registered);
+  // No once-guard, which a fork in another thread could leave locked in the child; two handlers do no harm.
+  static std::atomic<bool> registered{false};
+  if (!registered.load(std::memory_order_acquire) && pthread_atfork(nullptr, nullptr, count_fork) == 0) {
+    registered.store(true, std::memory_order_release);
+  }
   return forks.load(std::memory_order_relaxed);
 }
 

@@ -17,10 +17,10 @@ std::string home_directory();
 std::string config_home();
 /// `~` and `~/…` expanded.
 std::string expand_home(const std::string& path);
-/// Base name of the running program, for the audit line.
+/// Base name of the running program's file, for the audit line: not what the program calls itself.
 std::string program_name();
 
-/// Raised by one in each forked child. State made under another number belongs to the parent.
+/// Raised in each forked child. State made under another number belongs to the parent.
 std::uint64_t fork_number();
 
 }  // namespace devtrust

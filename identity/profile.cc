@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <memory>
 
 #include "identity/der.h"
 
@@ -77,31 +79,39 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
-/// "DC=okta, CN=Some*" against a DER Name: each attribute that is named must be there.
-bool dn_matches(std::string_view wanted, ByteView name) {
-  const std::vector<NameAttribute> attributes = name_attributes(name);
-  while (!wanted.empty()) {
-    // A comma that belongs to a value is written `\,`.
-    std::string attribute;
+/// "DC=okta, CN=Some*" in its parts, types as OIDs; empty where it is none. A comma that belongs to a value is written
+/// `\,`.
+std::vector<NameAttribute> parse_dn_pattern(std::string_view pattern) {
+  std::vector<NameAttribute> parts;
+  while (!pattern.empty()) {
+    std::string part;
     std::size_t end = 0;
-    for (; end < wanted.size() && wanted[end] != ','; ++end) {
-      if (wanted[end] == '\\' && end + 1 < wanted.size()) ++end;
-      attribute += wanted[end];
+    for (; end < pattern.size() && pattern[end] != ','; ++end) {
+      if (pattern[end] == '\\' && end + 1 < pattern.size()) ++end;
+      part += pattern[end];
     }
-    wanted.remove_prefix(std::min(end + 1, wanted.size()));
-    const std::size_t equals = attribute.find('=');
-    if (equals == std::string::npos) return false;
-    const std::string type = folded(trimmed(std::string_view(attribute).substr(0, equals)));
-    const std::string_view value = trimmed(std::string_view(attribute).substr(equals + 1));
+    pattern.remove_prefix(std::min(end + 1, pattern.size()));
+    const std::size_t equals = part.find('=');
+    if (equals == std::string::npos) return {};
+    const std::string type = folded(trimmed(std::string_view(part).substr(0, equals)));
+    const std::string_view value = trimmed(std::string_view(part).substr(equals + 1));
     const auto known = std::ranges::find(kAttributeNames, type, &AttributeName::name);
     const std::string_view oid = known != kAttributeNames.end() ? known->oid : std::string_view(type);
-    if (std::ranges::none_of(attributes, [&](const NameAttribute& present) {
-          return present.oid == oid && text_matches(value, present.value);
-        })) {
-      return false;
-    }
+    if (value.empty() || oid.empty() || oid.find_first_not_of("0123456789.") != std::string_view::npos) return {};
+    parts.push_back({std::string(oid), std::string(value)});
   }
-  return true;
+  return parts;
+}
+
+/// Each attribute that the pattern names must be in the DER Name.
+bool dn_matches(std::string_view pattern, ByteView name) {
+  const std::vector<NameAttribute> wanted = parse_dn_pattern(pattern);
+  const std::vector<NameAttribute> present = name_attributes(name);
+  return !wanted.empty() && std::ranges::all_of(wanted, [&present](const NameAttribute& part) {
+    return std::ranges::any_of(present, [&part](const NameAttribute& attribute) {
+      return attribute.oid == part.oid && text_matches(part.value, attribute.value);
+    });
+  });
 }
 
 /// Upper or lower case, with or without colons.
@@ -152,11 +162,8 @@ Match match_of(std::string_view issuer_cn, std::string_view subject_cn, std::str
   return match;
 }
 
-}  // namespace
-
-const std::vector<Profile>& built_in_profiles() {
-  // Never destroyed: another thread may be inside when the process exits.
-  static const auto& profiles = *new std::vector<Profile>{
+std::vector<Profile> make_built_in_profiles() {
+  return {
       product("jumpcloud", "JumpCloud Device Trust",
               {match_of("device-trust.intermediate", "JumpCloud Device Trust Certificate*")}),
       product(
@@ -169,8 +176,22 @@ const std::vector<Profile>& built_in_profiles() {
               {match_of("Duo Endpoint Validation Issuing CA", "Duo Device Authentication")}),
       product("firezone", "Firezone Device Trust", {match_of("", "dev.firezone.device-trust", kClientAuth)}),
   };
-  return profiles;
 }
+
+}  // namespace
+
+const std::vector<Profile>& built_in_profiles() {
+  // Never destroyed: another thread may be inside when the process exits. No once-guard, which a fork in another thread
+  // could leave locked in the child.
+  static std::atomic<const std::vector<Profile>*> shared{nullptr};
+  const std::vector<Profile>* profiles = shared.load(std::memory_order_acquire);
+  if (profiles != nullptr) return *profiles;
+  auto made = std::make_unique<const std::vector<Profile>>(make_built_in_profiles());
+  if (shared.compare_exchange_strong(profiles, made.get(), std::memory_order_acq_rel)) profiles = made.release();
+  return *profiles;
+}
+
+bool is_dn_pattern(std::string_view pattern) { return !parse_dn_pattern(pattern).empty(); }
 
 bool text_matches(std::string_view pattern, std::string_view text) { return wildcard(folded(pattern), folded(text)); }
 

@@ -37,6 +37,9 @@ const std::vector<Profile>& built_in_profiles();
 
 /// `pattern` against `text` as Match says.
 bool text_matches(std::string_view pattern, std::string_view text);
+/// Whether `pattern` is what Match's issuer_dn and subject_dn take: known attributes, or OIDs in dots, each with a
+/// value.
+bool is_dn_pattern(std::string_view pattern);
 /// Whether the leaf alone can be of this profile: all but the root's fields are looked at. Cheap: no chain is needed.
 bool leaf_matches(const Profile& profile, const Certificate& leaf);
 /// The whole answer, the root's fields included (they need a complete chain).
