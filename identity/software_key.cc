@@ -102,7 +102,23 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_evp(EvpPkeyPtr key,
   const auto own = PublicKey::from_evp(key.get());
   if (!own) return fail(own);
   if (!(*own == public_key)) return mismatch();
-  return std::shared_ptr<const SoftwareKey>(new SoftwareKey(std::move(key), public_key, std::move(traits)));
+  // An Edwards key's public part comes from its seed. Of the others' nothing but one secret is believed: a damaged file
+  // would sign what does not verify.
+  if (public_key.type() != KeyType::kRsa && public_key.type() != KeyType::kEc) {
+    return std::shared_ptr<const SoftwareKey>(new SoftwareKey(std::move(key), public_key, std::move(traits)));
+  }
+  const ErrorQueueGuard guard;
+  const bool rsa = public_key.type() == KeyType::kRsa;
+  BIGNUM* number = nullptr;
+  EVP_PKEY_get_bn_param(key.get(), rsa ? OSSL_PKEY_PARAM_RSA_FACTOR1 : OSSL_PKEY_PARAM_PRIV_KEY, &number);
+  const BignumPtr owner(number);
+  if (owner == nullptr) {
+    return fail(ErrorCode::kUnsupported, rsa ? "the RSA private key lacks its primes" : "the key is not a private one");
+  }
+  SecureBytes secret(static_cast<std::size_t>(BN_num_bytes(owner.get())));
+  BN_bn2bin(owner.get(), secret.data());
+  return rsa ? from_rsa_prime(public_key, secret, std::move(traits))
+             : from_scalar(public_key, secret, std::move(traits));
 }
 
 Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_rsa_prime(const PublicKey& public_key,

@@ -10,7 +10,8 @@ namespace devtrust {
 
 class SoftwareKey final : public PrivateKey {
  public:
-  /// Takes `key`, which must be of our library context. kKeyMismatch where its public part is not `public_key`.
+  /// Takes `key`, which must be of our library context. kKeyMismatch where its public part or its secret is not that of
+  /// `public_key`.
   static Result<std::shared_ptr<const SoftwareKey>> from_evp(EvpPkeyPtr key, const PublicKey& public_key,
                                                              KeyTraits traits);
   /// Completes an RSA key from one prime factor of the modulus: all else follows from it and the public key, so nothing

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 
+#include <cstring>
 #include <thread>
 
 #include "tests/unit/identity/keys.h"
@@ -170,6 +172,54 @@ TEST(SoftwareKey, IsCompletedFromItsSeed) {
 TEST(SoftwareKey, RefusesAnotherPublicKey) {
   const auto other = PublicKey::from_evp(make_key("ec:P-256").get());
   EXPECT_EQ(SoftwareKey::from_evp(make_key("ec:P-256"), *other, {}).error().code, ErrorCode::kKeyMismatch);
+}
+
+/// A key as a damaged file has it: the public part of one, secrets of another.
+EvpPkeyPtr patchwork(const EvpPkeyPtr& shown, const EvpPkeyPtr& hidden, const char* type,
+                     const std::vector<const char*>& secrets) {
+  OSSL_PARAM* params = nullptr;
+  OSSL_PARAM* other = nullptr;
+  if (EVP_PKEY_todata(shown.get(), EVP_PKEY_KEYPAIR, &params) != 1 ||
+      EVP_PKEY_todata(hidden.get(), EVP_PKEY_KEYPAIR, &other) != 1) {
+    throw std::runtime_error("todata");
+  }
+  for (const char* name : secrets) {
+    const OSSL_PARAM* from = OSSL_PARAM_locate_const(other, name);
+    OSSL_PARAM* to = OSSL_PARAM_locate(params, name);
+    if (from == nullptr || to == nullptr || from->data_size > to->data_size) throw std::runtime_error(name);
+    std::memcpy(to->data, from->data, from->data_size);
+  }
+  const EvpPkeyCtxPtr context(EVP_PKEY_CTX_new_from_name(libctx(), type, nullptr));
+  EVP_PKEY* made = nullptr;
+  EVP_PKEY_fromdata_init(context.get());
+  if (EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_KEYPAIR, params) != 1) throw std::runtime_error("fromdata");
+  OSSL_PARAM_free(params);
+  OSSL_PARAM_free(other);
+  return EvpPkeyPtr(made);
+}
+
+TEST(SoftwareKey, RefusesADamagedSecret) {
+  const auto ec = make_key("ec:P-256");
+  EXPECT_EQ(SoftwareKey::from_evp(patchwork(ec, make_key("ec:P-256"), "EC", {OSSL_PKEY_PARAM_PRIV_KEY}),
+                                  *PublicKey::from_evp(ec.get()), {})
+                .error()
+                .code,
+            ErrorCode::kKeyMismatch);
+  const auto rsa = make_key("rsa:1024");
+  const auto other = make_key("rsa:1024");
+  const auto public_key = PublicKey::from_evp(rsa.get());
+  EXPECT_EQ(
+      SoftwareKey::from_evp(patchwork(rsa, other, "RSA", {OSSL_PKEY_PARAM_RSA_FACTOR1}), *public_key, {}).error().code,
+      ErrorCode::kKeyMismatch);
+  // What follows from the prime is computed, whatever stands beside it.
+  const auto key = SoftwareKey::from_evp(patchwork(rsa, other, "RSA",
+                                                   {OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_EXPONENT1,
+                                                    OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1}),
+                                         *public_key, {});
+  ASSERT_TRUE(key);
+  const Bytes digest(32, 0x31);
+  const SignScheme scheme{SignAlgorithm::kRsaPkcs1, Digest::kSha256};
+  EXPECT_TRUE(public_key->verify(scheme, digest, sign(**key, scheme, digest)));
 }
 
 TEST(SoftwareKey, DecryptsWhatItsPublicKeyEncrypts) {
