@@ -60,9 +60,6 @@ programs = []
 CALLS = {
     "slots": [2, 1, 3, 2, 0, 1, 4, 0, 5, 0, 6, 64, 0, 0, 7, 0, 0],
     "find": [14, 0, 1, 0, 0, 0, 16, 0, 16, 18, 0, 19, 1, 4, 0, 0, 2, 3, 0xE0, 11, 0x80, 0],
-    "round_trips": [b for pair in range(3) for m in range(24) for kind in (0, 2, 5) for way in (0, 1)
-                    for b in ((63, pair, m, kind) + ((0, 0, 32) if kind == 2 else (0, 0xFF) if kind == 5 else ())
-                              + (0xC0, 2, 7, way))],
     "sign_in_parts": [b for o in range(12) for m in (6, 16, 20) for b in
                       (32, m, 0, 0, o, 35, 3, 1, 2, 3, 0, 35, 0xC0, 2, 1, 0, 36, 0xE0, 0, 36, 7, 0, 36, 0, 0)],
     "derive": [b for o in range(12) for b in (53, 18, 0x84, 0xFF, 0xFF, 1, 0, 0, o)],
@@ -70,6 +67,13 @@ CALLS = {
     "decrypt": [b for o in range(12) for b in (49, 0, 0, 0, o, 51, 0xC0, 9, 0, 0, 0, 52, 0, 0)],
     "again": [8, 1, 0, 10, 0, 0, 1, 1, 9, 0, 12, 0xFF, 1, 0, 13, 0, 57, 61, 0, 0],
 }
+
+for pair in range(3):
+    for way in (0, 1):
+        CALLS[f"round_trips-{pair}-{way}"] = [
+            b for m in range(21) for kind in (0, 2, 3)
+            for b in ((63, pair, m, kind) + ((0, 0, 32) if kind == 2 else (0xFF, 0, 0, 1) if kind == 3 else ())
+                      + (0xC0, 2, 7, way))]
 
 # Bytes as nss_rows.cc reads them: which database, then column, row, change.
 ROWS = {

@@ -133,7 +133,7 @@ class Caller {
 
   void run() {
     initialize();
-    for (int calls = 0; calls < 200 && !input_.empty(); ++calls) {
+    for (int calls = 0; calls < 100 && !input_.empty(); ++calls) {
       kept_.clear();
       call(input_.octet());
     }
