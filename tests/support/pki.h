@@ -13,12 +13,12 @@ namespace devtrust::testing {
 struct LeafOptions {
   std::string key = "rsa:2048";  ///< rsa:BITS, ec:P-256, ec:P-384, ec:P-521, ed25519, ed448
   std::string common_name = "JumpCloud Device Trust Certificate – 0A1B2C3D";
-  std::string more_subject;      ///< further RDNs as openssl's -subj takes them, "/O=JumpCloud"
-  std::string email;             ///< in subjectAltName; empty: none
-  int valid_from_days = -10;     ///< from now
+  std::string more_subject = {};  ///< further RDNs as openssl's -subj takes them, "/O=JumpCloud"
+  std::string email = {};         ///< in subjectAltName; empty: none
+  int valid_from_days = -10;      ///< from now
   int valid_to_days = 20;
   bool client_auth = true;
-  std::string extra_extensions;  ///< further lines of the extension section
+  std::string extra_extensions = {};  ///< further lines of the extension section
 };
 
 struct Leaf {

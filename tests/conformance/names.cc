@@ -1,0 +1,248 @@
+#include "tests/conformance/names.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+namespace devtrust::testing {
+namespace {
+
+using Name = std::pair<unsigned long, const char*>;
+
+#define NAME(constant) \
+  { constant, #constant }
+constexpr std::array kRvs = std::to_array<Name>({
+    NAME(CKR_OK),
+    NAME(CKR_CANCEL),
+    NAME(CKR_HOST_MEMORY),
+    NAME(CKR_SLOT_ID_INVALID),
+    NAME(CKR_GENERAL_ERROR),
+    NAME(CKR_FUNCTION_FAILED),
+    NAME(CKR_ARGUMENTS_BAD),
+    NAME(CKR_NO_EVENT),
+    NAME(CKR_NEED_TO_CREATE_THREADS),
+    NAME(CKR_CANT_LOCK),
+    NAME(CKR_ATTRIBUTE_READ_ONLY),
+    NAME(CKR_ATTRIBUTE_SENSITIVE),
+    NAME(CKR_ATTRIBUTE_TYPE_INVALID),
+    NAME(CKR_ATTRIBUTE_VALUE_INVALID),
+    NAME(CKR_ACTION_PROHIBITED),
+    NAME(CKR_DATA_INVALID),
+    NAME(CKR_DATA_LEN_RANGE),
+    NAME(CKR_DEVICE_ERROR),
+    NAME(CKR_DEVICE_MEMORY),
+    NAME(CKR_DEVICE_REMOVED),
+    NAME(CKR_ENCRYPTED_DATA_INVALID),
+    NAME(CKR_ENCRYPTED_DATA_LEN_RANGE),
+    NAME(CKR_FUNCTION_CANCELED),
+    NAME(CKR_FUNCTION_NOT_PARALLEL),
+    NAME(CKR_FUNCTION_NOT_SUPPORTED),
+    NAME(CKR_KEY_HANDLE_INVALID),
+    NAME(CKR_KEY_SIZE_RANGE),
+    NAME(CKR_KEY_TYPE_INCONSISTENT),
+    NAME(CKR_KEY_NOT_NEEDED),
+    NAME(CKR_KEY_CHANGED),
+    NAME(CKR_KEY_NEEDED),
+    NAME(CKR_KEY_INDIGESTIBLE),
+    NAME(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    NAME(CKR_KEY_NOT_WRAPPABLE),
+    NAME(CKR_KEY_UNEXTRACTABLE),
+    NAME(CKR_MECHANISM_INVALID),
+    NAME(CKR_MECHANISM_PARAM_INVALID),
+    NAME(CKR_OBJECT_HANDLE_INVALID),
+    NAME(CKR_OPERATION_ACTIVE),
+    NAME(CKR_OPERATION_NOT_INITIALIZED),
+    NAME(CKR_PIN_INCORRECT),
+    NAME(CKR_PIN_INVALID),
+    NAME(CKR_PIN_LEN_RANGE),
+    NAME(CKR_PIN_EXPIRED),
+    NAME(CKR_PIN_LOCKED),
+    NAME(CKR_SESSION_CLOSED),
+    NAME(CKR_SESSION_COUNT),
+    NAME(CKR_SESSION_HANDLE_INVALID),
+    NAME(CKR_SESSION_PARALLEL_NOT_SUPPORTED),
+    NAME(CKR_SESSION_READ_ONLY),
+    NAME(CKR_SESSION_EXISTS),
+    NAME(CKR_SESSION_READ_ONLY_EXISTS),
+    NAME(CKR_SESSION_READ_WRITE_SO_EXISTS),
+    NAME(CKR_SIGNATURE_INVALID),
+    NAME(CKR_SIGNATURE_LEN_RANGE),
+    NAME(CKR_TEMPLATE_INCOMPLETE),
+    NAME(CKR_TEMPLATE_INCONSISTENT),
+    NAME(CKR_TOKEN_NOT_PRESENT),
+    NAME(CKR_TOKEN_NOT_RECOGNIZED),
+    NAME(CKR_TOKEN_WRITE_PROTECTED),
+    NAME(CKR_USER_ALREADY_LOGGED_IN),
+    NAME(CKR_USER_NOT_LOGGED_IN),
+    NAME(CKR_USER_PIN_NOT_INITIALIZED),
+    NAME(CKR_USER_TYPE_INVALID),
+    NAME(CKR_USER_ANOTHER_ALREADY_LOGGED_IN),
+    NAME(CKR_USER_TOO_MANY_TYPES),
+    NAME(CKR_RANDOM_SEED_NOT_SUPPORTED),
+    NAME(CKR_RANDOM_NO_RNG),
+    NAME(CKR_DOMAIN_PARAMS_INVALID),
+    NAME(CKR_CURVE_NOT_SUPPORTED),
+    NAME(CKR_BUFFER_TOO_SMALL),
+    NAME(CKR_SAVED_STATE_INVALID),
+    NAME(CKR_INFORMATION_SENSITIVE),
+    NAME(CKR_STATE_UNSAVEABLE),
+    NAME(CKR_CRYPTOKI_NOT_INITIALIZED),
+    NAME(CKR_CRYPTOKI_ALREADY_INITIALIZED),
+    NAME(CKR_MUTEX_BAD),
+    NAME(CKR_MUTEX_NOT_LOCKED),
+    NAME(CKR_FUNCTION_REJECTED),
+    NAME(CKR_OPERATION_CANCEL_FAILED),
+});
+
+constexpr std::array kMechanisms = std::to_array<Name>({
+    NAME(CKM_RSA_PKCS_KEY_PAIR_GEN),
+    NAME(CKM_RSA_PKCS),
+    NAME(CKM_RSA_9796),
+    NAME(CKM_RSA_X_509),
+    NAME(CKM_MD5_RSA_PKCS),
+    NAME(CKM_SHA1_RSA_PKCS),
+    NAME(CKM_RSA_PKCS_OAEP),
+    NAME(CKM_RSA_X9_31),
+    NAME(CKM_RSA_PKCS_PSS),
+    NAME(CKM_SHA1_RSA_PKCS_PSS),
+    NAME(CKM_DSA),
+    NAME(CKM_DSA_SHA1),
+    NAME(CKM_DH_PKCS_DERIVE),
+    NAME(CKM_SHA224_RSA_PKCS),
+    NAME(CKM_SHA256_RSA_PKCS),
+    NAME(CKM_SHA384_RSA_PKCS),
+    NAME(CKM_SHA512_RSA_PKCS),
+    NAME(CKM_SHA224_RSA_PKCS_PSS),
+    NAME(CKM_SHA256_RSA_PKCS_PSS),
+    NAME(CKM_SHA384_RSA_PKCS_PSS),
+    NAME(CKM_SHA512_RSA_PKCS_PSS),
+    NAME(CKM_DES3_CBC),
+    NAME(CKM_MD5),
+    NAME(CKM_SHA_1),
+    NAME(CKM_SHA_1_HMAC),
+    NAME(CKM_SHA224),
+    NAME(CKM_SHA256),
+    NAME(CKM_SHA256_HMAC),
+    NAME(CKM_SHA384),
+    NAME(CKM_SHA512),
+    NAME(CKM_GENERIC_SECRET_KEY_GEN),
+    NAME(CKM_EC_KEY_PAIR_GEN),
+    NAME(CKM_ECDSA),
+    NAME(CKM_ECDSA_SHA1),
+    NAME(CKM_ECDSA_SHA224),
+    NAME(CKM_ECDSA_SHA256),
+    NAME(CKM_ECDSA_SHA384),
+    NAME(CKM_ECDSA_SHA512),
+    NAME(CKM_ECDH1_DERIVE),
+    NAME(CKM_ECDH1_COFACTOR_DERIVE),
+    NAME(CKM_EDDSA),
+    NAME(CKM_AES_KEY_GEN),
+    NAME(CKM_AES_CBC),
+    NAME(CKM_AES_GCM),
+    NAME(CKM_AES_KEY_WRAP),
+});
+
+constexpr std::array kAttributes = std::to_array<Name>({
+    NAME(CKA_CLASS),
+    NAME(CKA_TOKEN),
+    NAME(CKA_PRIVATE),
+    NAME(CKA_LABEL),
+    NAME(CKA_UNIQUE_ID),
+    NAME(CKA_VALUE),
+    NAME(CKA_CERTIFICATE_TYPE),
+    NAME(CKA_ISSUER),
+    NAME(CKA_SERIAL_NUMBER),
+    NAME(CKA_TRUSTED),
+    NAME(CKA_CERTIFICATE_CATEGORY),
+    NAME(CKA_JAVA_MIDP_SECURITY_DOMAIN),
+    NAME(CKA_URL),
+    NAME(CKA_HASH_OF_SUBJECT_PUBLIC_KEY),
+    NAME(CKA_HASH_OF_ISSUER_PUBLIC_KEY),
+    NAME(CKA_NAME_HASH_ALGORITHM),
+    NAME(CKA_CHECK_VALUE),
+    NAME(CKA_KEY_TYPE),
+    NAME(CKA_SUBJECT),
+    NAME(CKA_ID),
+    NAME(CKA_SENSITIVE),
+    NAME(CKA_ENCRYPT),
+    NAME(CKA_DECRYPT),
+    NAME(CKA_WRAP),
+    NAME(CKA_UNWRAP),
+    NAME(CKA_SIGN),
+    NAME(CKA_SIGN_RECOVER),
+    NAME(CKA_VERIFY),
+    NAME(CKA_VERIFY_RECOVER),
+    NAME(CKA_DERIVE),
+    NAME(CKA_START_DATE),
+    NAME(CKA_END_DATE),
+    NAME(CKA_MODULUS),
+    NAME(CKA_MODULUS_BITS),
+    NAME(CKA_PUBLIC_EXPONENT),
+    NAME(CKA_PRIVATE_EXPONENT),
+    NAME(CKA_PRIME_1),
+    NAME(CKA_PRIME_2),
+    NAME(CKA_EXPONENT_1),
+    NAME(CKA_EXPONENT_2),
+    NAME(CKA_COEFFICIENT),
+    NAME(CKA_PUBLIC_KEY_INFO),
+    NAME(CKA_VALUE_LEN),
+    NAME(CKA_EXTRACTABLE),
+    NAME(CKA_LOCAL),
+    NAME(CKA_NEVER_EXTRACTABLE),
+    NAME(CKA_ALWAYS_SENSITIVE),
+    NAME(CKA_KEY_GEN_MECHANISM),
+    NAME(CKA_MODIFIABLE),
+    NAME(CKA_COPYABLE),
+    NAME(CKA_DESTROYABLE),
+    NAME(CKA_EC_PARAMS),
+    NAME(CKA_EC_POINT),
+    NAME(CKA_ALWAYS_AUTHENTICATE),
+    NAME(CKA_WRAP_WITH_TRUSTED),
+    NAME(CKA_PROFILE_ID),
+});
+#undef NAME
+
+template <typename Names>
+std::string name_of(const Names& names, const char* prefix, unsigned long number) {
+  const auto found = std::ranges::find(names, number, &Name::first);
+  if (found != names.end()) return found->second;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%s0x%lx", prefix, number);
+  return text.data();
+}
+
+}  // namespace
+
+std::string rv_name(CK_RV rv) { return name_of(kRvs, "CKR_", rv); }
+std::string mechanism_name(CK_MECHANISM_TYPE type) { return name_of(kMechanisms, "CKM_", type); }
+std::string attribute_name(CK_ATTRIBUTE_TYPE type) { return name_of(kAttributes, "CKA_", type); }
+
+const std::vector<CK_MECHANISM_TYPE>& named_mechanisms() {
+  static const auto list = [] {
+    std::vector<CK_MECHANISM_TYPE> types;
+    for (const Name& name : kMechanisms) types.push_back(name.first);
+    return types;
+  }();
+  return list;
+}
+
+bool RvIs::MatchAndExplain(CK_RV rv, ::testing::MatchResultListener* listener) const {
+  *listener << "which is " << rv_name(rv);
+  return std::ranges::find(wanted_, rv) != wanted_.end();
+}
+
+void RvIs::DescribeTo(std::ostream* out) const {
+  const char* separator = "";
+  for (const CK_RV rv : wanted_) {
+    *out << separator << rv_name(rv);
+    separator = " or ";
+  }
+}
+
+void RvIs::DescribeNegationTo(std::ostream* out) const {
+  *out << "not ";
+  DescribeTo(out);
+}
+
+}  // namespace devtrust::testing
