@@ -65,10 +65,12 @@ class Connection {
         return fail(ErrorCode::kBusy,
                     path_ + " is being written by another program: what was read before stays in use");
       case SQLITE_READONLY:
-        return fail(ErrorCode::kBusy,
-                    path_ +
-                        " was left in the middle of a change by a program that ended: start the program that owns it, "
-                        "or run certutil -L on its folder, and it is put in order");
+        return fail(
+            ErrorCode::kBusy,
+            path_ +
+                " was left in the middle of a change by a program that ended: start the program that owns it, or run "
+                "sqlite3 " +
+                path_ + " 'PRAGMA quick_check', and it is put in order");
       case SQLITE_NOTADB:
         return fail(ErrorCode::kCorrupt,
                     path_ + " is not an SQLite database: restore it, or let the agent make it again");

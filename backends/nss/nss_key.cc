@@ -16,22 +16,23 @@ constexpr std::string_view kCheck = "password-check";
 NssVault::NssVault(std::string location, std::string pin_source)
     : location_(std::move(location)), pin_source_(std::move(pin_source)) {}
 
-void NssVault::set_seal(std::shared_ptr<const NssSeal> seal) {
+std::shared_ptr<const NssSeal> NssVault::seal(Bytes global_salt, Bytes check) {
   const std::lock_guard guard(mutex_);
-  if (seal_ && *seal_ == *seal) return;
-  seal_ = std::move(seal);
-  if (opened_ && *opened_ == *seal_) return;
-  opened_.reset();
-  password_hash_.clear();
-  empty_password_ = unlock_locked(*seal_, "").has_value();
+  if (seal_ && seal_->global_salt == global_salt && seal_->check == check) return seal_;
+  NssSeal made{std::move(global_salt), std::move(check)};
+  made.empty_password = open(made, "").has_value();
+  seal_ = std::make_shared<const NssSeal>(std::move(made));
+  opened_.reset();  // a new password may keep the salt
+  password_hash_ = SecureBytes();
+  return seal_;
 }
 
 bool NssVault::needs_login() const {
   const std::lock_guard guard(mutex_);
-  return !empty_password_ && pin_source_.empty();
+  return seal_ && !seal_->empty_password && pin_source_.empty();
 }
 
-Result<void> NssVault::unlock_locked(const NssSeal& seal, std::string_view password) {
+Result<SecureBytes> NssVault::open(const NssSeal& seal, std::string_view password) const {
   auto hash = hash_nss_password(seal.global_salt, password);
   if (!hash) return fail(hash);
   const auto check = decrypt_nss_value(seal.check, *hash);
@@ -41,22 +42,23 @@ Result<void> NssVault::unlock_locked(const NssSeal& seal, std::string_view passw
   if (!check || as_text(*check) != kCheck) {
     return fail(ErrorCode::kWrongPassword, "the password is not that of " + location_);
   }
-  opened_ = seal;
-  password_hash_ = *std::move(hash);
-  return {};
+  return hash;
 }
 
 Result<void> NssVault::unlock(std::string_view password) {
   const std::lock_guard guard(mutex_);
   if (!seal_) return fail(ErrorCode::kLoginRequired, location_ + " has not been read yet");
-  return unlock_locked(*seal_, password);
+  auto hash = open(*seal_, password);
+  if (!hash) return fail(hash);
+  password_hash_ = *std::move(hash);
+  opened_ = seal_;
+  return {};
 }
 
 void NssVault::lock() {
   std::vector<std::weak_ptr<const NssKey>> keys;
   {
     const std::lock_guard guard(mutex_);
-    if (empty_password_) return;
     opened_.reset();
     password_hash_ = SecureBytes();
     keys.swap(keys_);
@@ -69,7 +71,7 @@ void NssVault::lock() {
 
 bool NssVault::unlocked() const {
   const std::lock_guard guard(mutex_);
-  return opened_.has_value();
+  return opened_ != nullptr;
 }
 
 void NssVault::on_lock(std::weak_ptr<const NssKey> key) {
@@ -79,23 +81,21 @@ void NssVault::on_lock(std::weak_ptr<const NssKey> key) {
 }
 
 Result<SecureBytes> NssVault::decrypt(const NssSeal& seal, ByteView encrypted) {
-  SecureBytes hash;
-  {
+  Result<SecureBytes> hash =
+      fail(ErrorCode::kLoginRequired, location_ + " needs its password: log in to the token, or name a pin_source");
+  if (seal.empty_password) {
+    hash = hash_nss_password(seal.global_salt, "");
+  } else if (!pin_source_.empty()) {
+    const auto pin = read_pin_source(pin_source_);
+    if (!pin) return fail(pin);
+    hash = open(seal, as_text(*pin));
+    if (!hash) return fail(hash.error().code, hash.error().message + ": see what " + pin_source_ + " holds");
+  } else {
     const std::lock_guard guard(mutex_);
-    if (!(opened_ && *opened_ == seal) && !pin_source_.empty()) {
-      const auto pin = read_pin_source(pin_source_);
-      if (!pin) return fail(pin);
-      if (auto unlocked = unlock_locked(seal, as_text(*pin)); !unlocked) {
-        return fail(unlocked.error().code, unlocked.error().message + ": see what " + pin_source_ + " holds");
-      }
-    }
-    if (!(opened_ && *opened_ == seal)) {
-      return fail(ErrorCode::kLoginRequired,
-                  location_ + " needs its password: log in to the token, or name a pin_source");
-    }
-    hash = password_hash_;
+    if (opened_.get() == &seal) hash = password_hash_;
   }
-  return decrypt_nss_value(encrypted, hash);
+  if (!hash) return hash;
+  return decrypt_nss_value(encrypted, *hash);
 }
 
 NssKey::NssKey(PublicKey public_key, KeyTraits traits, Bytes secret, std::shared_ptr<const NssSeal> seal,
@@ -114,7 +114,7 @@ bool NssKey::can_decrypt(const CipherScheme& scheme) const {
 bool NssKey::can_derive() const { return SoftwareKey::type_can_derive(public_key().type()); }
 
 bool NssKey::same_as(const PublicKey& key, const Bytes& secret, const NssSeal& seal) const {
-  return public_key() == key && secret_ == secret && *seal_ == seal;
+  return public_key() == key && secret_ == secret && seal_.get() == &seal;
 }
 
 void NssKey::forget() const {

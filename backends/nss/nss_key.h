@@ -17,9 +17,8 @@ class SoftwareKey;
 /// What the database's password is checked with. Immutable.
 struct NssSeal {
   Bytes global_salt;
-  Bytes check;  ///< "password-check", encrypted
-
-  friend bool operator==(const NssSeal&, const NssSeal&) = default;
+  Bytes check;                  ///< "password-check", encrypted
+  bool empty_password = false;  ///< it opens without one
 };
 
 /// The hashed password of one store: it outlives reads, so that a login survives a renewal. A new password in the
@@ -29,8 +28,9 @@ class NssVault final : public Login {
   /// `location`: for messages. `pin_source`: read at the first use of a key; may be empty.
   NssVault(std::string location, std::string pin_source);
 
-  /// The seal of what was read last. Tries the empty password, once for each seal.
-  void set_seal(std::shared_ptr<const NssSeal> seal);
+  /// The seal of what was read last: the one that is known where nothing changed, since trying the empty password on a
+  /// new one may cost milliseconds.
+  std::shared_ptr<const NssSeal> seal(Bytes global_salt, Bytes check);
   /// Whether a person must give the password.
   bool needs_login() const;
   /// Decrypts what was encrypted under `seal`. kLoginRequired, kWrongPassword, kCorrupt.
@@ -46,14 +46,13 @@ class NssVault final : public Login {
   void on_lock(std::weak_ptr<const class NssKey> key);
 
  private:
-  Result<void> unlock_locked(const NssSeal& seal, std::string_view password);
+  Result<SecureBytes> open(const NssSeal& seal, std::string_view password) const;
 
   const std::string location_, pin_source_;
   std::atomic<std::uint64_t> generation_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const NssSeal> seal_;
-  bool empty_password_ = false;
-  std::optional<NssSeal> opened_;  // the seal that password_hash_ opens
+  std::shared_ptr<const NssSeal> opened_;  // what password_hash_ opens; null: nothing
   SecureBytes password_hash_;
   std::vector<std::weak_ptr<const NssKey>> keys_;
 };

@@ -145,8 +145,8 @@ Result<StoreContents> NssStore::read() {
         {ErrorCode::kCorrupt, folder_ + "/key4.db has no password entry, so its keys cannot be decrypted"});
     rows->keys.clear();
   }
-  const auto seal = std::make_shared<const NssSeal>(NssSeal{rows->global_salt, rows->password_check});
-  if (!rows->keys.empty()) vault_->set_seal(seal);
+  std::shared_ptr<const NssSeal> seal;
+  if (!rows->keys.empty()) seal = vault_->seal(std::move(rows->global_salt), std::move(rows->password_check));
   std::vector<std::shared_ptr<const NssKey>> keys;
   for (NssKeyRow& row : rows->keys) {
     if (auto made = key(row, contents, seal)) keys.push_back(std::move(made));
