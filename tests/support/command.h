@@ -27,7 +27,8 @@ struct CommandResult {
   std::string output;  ///< standard output and standard error
 };
 
-/// Runs `argv` (found on PATH) with `environment` added to this process's. Throws std::runtime_error where it cannot be started.
+/// Runs `argv` (found on PATH) with `environment` added to this process's. Throws std::runtime_error where it cannot be
+/// started.
 CommandResult run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment = {});
 /// The same, and throws with the output where the exit code is not 0.
 std::string must_run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment = {});
