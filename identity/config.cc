@@ -547,18 +547,18 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
 
 Result<Config> load_config(const std::string& file) {
   const std::string named = file.empty() ? environment("DEVTRUST_CONFIG") : file;
-  std::vector<std::string> files;
-  if (!named.empty()) {
-    files.push_back(expand_home(named));
-  } else {
-    files.emplace_back(kSystemFile);
-    if (const std::string home = config_home(); !home.empty()) files.push_back(home + "/devtrust/config.toml");
-  }
+  if (!named.empty()) return load_config_files({expand_home(named)}, true);
+  std::vector<std::string> files{kSystemFile};
+  if (const std::string home = config_home(); !home.empty()) files.push_back(home + "/devtrust/config.toml");
+  return load_config_files(files, false);
+}
+
+Result<Config> load_config_files(const std::vector<std::string>& files, bool must_exist) {
   Config config;
   for (const std::string& path : files) {
     const auto text = read_trusted<std::string>(path, kMaxConfig);
     if (!text) {
-      if (named.empty() && text.error().code == ErrorCode::kNotFound) continue;
+      if (!must_exist && text.error().code == ErrorCode::kNotFound) continue;
       return fail(ErrorCode::kInvalidConfig, "the configuration " + text.error().message);
     }
     if (auto read = read_into(config, *text, path); !read) return fail(read);

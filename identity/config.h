@@ -47,6 +47,10 @@ struct Config {
 /// the user may change it or its folder.
 Result<Config> load_config(const std::string& file = {});
 
+/// What load_config does once it knows the files, later ones over earlier ones. Those that need not exist are passed
+/// over where they are missing.
+Result<Config> load_config_files(const std::vector<std::string>& files, bool must_exist);
+
 /// One file's text, for tests and fuzzing; `path` is what messages call it.
 Result<Config> parse_config(std::string_view text, const std::string& path);
 
