@@ -9,7 +9,7 @@
 namespace devtrust {
 
 /// `config.path`: PEM (certificates and keys in any order), PKCS#12, or one DER certificate. `config.key_path`: a key
-/// in a file of its own. `config.pin_source`: the password of the key or of the PKCS#12 file; without it an encrypted
+/// in a file of its own. `config.pin_source`: the password of the keys or of the PKCS#12 file; without it an encrypted
 /// PEM key asks for a login, and a PKCS#12 file must have none.
 std::unique_ptr<StoreSource> file_store_at(const StoreConfig& config);
 
