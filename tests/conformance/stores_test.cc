@@ -8,7 +8,7 @@ namespace {
 // A filter that matches nothing passes.
 TEST(Stores, EachHasItsCtestEntries) {
   std::string names;
-  for (const Store* store : all_stores()) names += (names.empty() ? "" : ";") + store->name;
+  for (const Store* store : all_stores()) names += (names.empty() ? "" : " ") + store->name;
   EXPECT_EQ(names, DEVTRUST_STORES);
 }
 
