@@ -14,15 +14,19 @@ namespace devtrust {
 
 namespace {
 
-/// A libcrypto of our own reads nobody's openssl.cnf, and stays as it is when the process ends under running threads.
-/// Comes before all else that is asked of it.
-void settle_bundled_libcrypto() {
+/// Comes before all else that is asked of libcrypto. Where we are the first to use it, it is not to clear itself away
+/// at the end of the process: other threads may be signing then, and they crashed. A host that was first decides
+/// itself. A libcrypto of our own reads nobody's openssl.cnf either.
+void settle_libcrypto() {
 #ifdef DEVTRUST_BUNDLED_CRYPTO
+  constexpr std::uint64_t kNoConfiguration = OPENSSL_INIT_NO_LOAD_CONFIG;
+#else
+  constexpr std::uint64_t kNoConfiguration = 0;
+#endif
   static std::atomic<bool> settled{false};
   if (settled.load(std::memory_order_acquire)) return;
-  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | kNoConfiguration, nullptr);
   settled.store(true, std::memory_order_release);
-#endif
 }
 
 }  // namespace
@@ -65,7 +69,7 @@ void use_libcrypto_once() {
 }
 
 ErrorQueueGuard::ErrorQueueGuard() {
-  settle_bundled_libcrypto();
+  settle_libcrypto();
   ERR_set_mark();
 }
 ErrorQueueGuard::~ErrorQueueGuard() { ERR_pop_to_mark(); }
