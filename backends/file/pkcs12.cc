@@ -127,7 +127,8 @@ Result<Pkcs12Contents> read_pkcs12(ByteView content, std::optional<std::string_v
     return fail(ErrorCode::kUnsupported,
                 "its MAC asks for more than " + std::to_string(kMaxIterations) + " iterations");
   }
-  if (PKCS12_mac_present(p12.get()) == 1 && !verify_mac(p12.get(), password)) {
+  const bool checked = PKCS12_mac_present(p12.get()) == 1;
+  if (checked && !verify_mac(p12.get(), password)) {
     if (!guess || !verify_mac(p12.get(), std::nullopt)) {
       return fail(ErrorCode::kWrongPassword, guess
                                                  ? "it has a password, and the configuration names no pin_source for it"
@@ -142,7 +143,11 @@ Result<Pkcs12Contents> read_pkcs12(ByteView content, std::optional<std::string_v
   for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
     const auto bags = unpack(sk_PKCS7_value(safes.get(), i), password);
     if (!bags) return fail(bags);
-    if (*bags == nullptr) return fail(ErrorCode::kCorrupt, "it is damaged: " + openssl_reason());
+    if (*bags == nullptr) {
+      // Without a MAC, a wrong password makes valid padding once in 256 times.
+      return checked ? fail(ErrorCode::kCorrupt, "it is damaged: " + openssl_reason())
+                     : fail(ErrorCode::kWrongPassword, "the password does not open it");
+    }
     for (int j = 0; j < sk_PKCS12_SAFEBAG_num(bags->get()); ++j) {
       const PKCS12_SAFEBAG* bag = sk_PKCS12_SAFEBAG_value(bags->get(), j);
       const int kind = PKCS12_SAFEBAG_get_nid(bag);
