@@ -31,10 +31,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
 endif()
 target_compile_definitions(devtrust_options INTERFACE
   $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS> OPENSSL_API_COMPAT=30000 OPENSSL_NO_DEPRECATED)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # gcc 12 gives false alarms in the standard library's comparison of byte vectors when it optimises
-  target_compile_options(devtrust_options INTERFACE -Wno-stringop-overread)
-endif()
 target_link_libraries(devtrust_options INTERFACE Threads::Threads)
 if(DEVTRUST_SANITIZE)
   # gcc's flow analysis gives false alarms in instrumented code

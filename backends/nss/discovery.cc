@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <map>
 
 #include "backends/nss/nss_store.h"
@@ -16,6 +17,8 @@
 
 namespace devtrust {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxIni = std::size_t{1} << 20;
 constexpr std::size_t kMaxProfiles = 64;
@@ -129,8 +132,9 @@ class UsualPlaces final : public StoreSource {
       const std::string apps = home_ + "/.var/app";
       watch(apps);
       for (const std::string& app : subfolders(apps)) {
-        folders.push_back(apps + '/' + app + "/.pki/nssdb");
-        if (app == "org.mozilla.firefox") add_firefox(apps + '/' + app + "/.mozilla/firefox", folders);
+        const fs::path folder = fs::path(apps) / app;
+        folders.push_back(folder / ".pki/nssdb");
+        if (app == "org.mozilla.firefox") add_firefox(folder / ".mozilla/firefox", folders);
       }
     }
     folders.emplace_back("/etc/pki/nssdb");

@@ -96,7 +96,7 @@ std::shared_ptr<const NssKey> NssStore::key(NssKeyRow& row, const StoreContents&
   std::optional<Bytes>* secret = &row.value;
   std::optional<PublicKey> public_key;
   if (type == kRsaKey) {
-    secret = row.prime1 && !row.prime1->empty() ? &row.prime1 : &row.prime2;
+    secret = row.prime1.value_or(Bytes()).empty() ? &row.prime2 : &row.prime1;
     if (row.modulus && row.exponent) {
       if (auto made = PublicKey::rsa(*row.modulus, *row.exponent)) public_key = *made;
     }

@@ -57,7 +57,7 @@ Result<SecureBytes> cbc_decrypt(const char* cipher_name, ByteView key, ByteView 
       EVP_DecryptFinal_ex(context.get(), plain.data() + length, &rest) != 1) {
     return fail(ErrorCode::kDecryptionFailed, "an encrypted value does not decrypt with this password");
   }
-  plain.resize(static_cast<std::size_t>(length + rest));
+  plain.resize(static_cast<std::size_t>(length) + static_cast<std::size_t>(rest));
   return plain;
 }
 
