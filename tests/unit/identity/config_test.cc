@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <regex>
 
 #include "tests/unit/identity/surroundings.h"
 
@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::read_file;
 using ::testing::StartsWith;
 using testing::TempDir;
 using testing::Variable;
@@ -262,6 +263,51 @@ TEST(Config, BracketsAndDotsInStringsAndCommentsDoNotNest) {
   EXPECT_EQ(refusal("# " + noise + "\ntrace = \"/" + noise + "\\\"" + noise + "\"\naudit = '/" + noise +
                     "'\n[browser]\nurls = [\"\"\"" + "https://\"\" " + noise + "\"\"\"\"\"]\n"),
             "");
+}
+
+fs::path source_folder() { return fs::path(__FILE__).parent_path().parent_path().parent_path().parent_path(); }
+
+TEST(Config, TheInstalledExampleIsTheDefaultAndItsExamplesAreGood) {
+  const std::string example = read_file(source_folder() / "conf" / "config.toml");
+  const auto defaults = parse_config(example, "c.toml");
+  ASSERT_TRUE(defaults) << defaults.error().message;
+  EXPECT_EQ(defaults->profiles.size(), built_in_profiles().size());
+  EXPECT_TRUE(defaults->stores.empty());
+
+  const std::string taken = std::regex_replace(example, std::regex("(^|\n)#(?=[a-z\\[])"), "$1");
+  const auto examples = parse_config(taken, "c.toml");
+  ASSERT_TRUE(examples) << examples.error().message;
+  EXPECT_EQ(examples->stores.size(), 2U);
+  ASSERT_THAT(names(*examples), ElementsAre("jumpcloud"));
+  const Profile& built_in = built_in_profiles().front();
+  EXPECT_EQ(examples->profiles[0].label, built_in.label);
+  EXPECT_EQ(examples->profiles[0].matches[0].issuer_cn, built_in.matches[0].issuer_cn);
+  EXPECT_EQ(examples->profiles[0].matches[0].subject_cn, built_in.matches[0].subject_cn);
+}
+
+TEST(Config, EveryKeyIsInTheDocumentation) {
+  const std::string page = read_file(source_folder() / "docs" / "configuration.md");
+  const std::regex word("[a-z_0-9]+");
+  int keys = 0;
+  for (const std::string& text : {std::string("unknown = 1"), std::string("[[store]]\nunknown = 1"),
+                                  std::string("[[profile]]\nname = \"a\"\nunknown = 1"),
+                                  std::string("[[profile]]\nname = \"a\"\nmatch = { unknown = 1 }"),
+                                  std::string("[sign]\nunknown = 1"), std::string("[verify]\nunknown = 1"),
+                                  std::string("[browser]\nunknown = 1"), std::string("[keyholder]\nunknown = 1")}) {
+    const std::string message = refusal(text);
+    const std::string known = message.substr(message.find("expected one of ") + 16);
+    for (auto key = std::sregex_iterator(known.begin(), known.end(), word); key != std::sregex_iterator(); ++key) {
+      const std::string name = key->str();
+      EXPECT_TRUE(page.find('`' + name + '`') != std::string::npos ||
+                  page.find('.' + name + '`') != std::string::npos || page.find('[' + name + "]") != std::string::npos)
+          << name;
+      ++keys;
+    }
+  }
+  EXPECT_EQ(keys, 33);
+  for (const Profile& profile : built_in_profiles()) {
+    EXPECT_THAT(page, HasSubstr("| `" + profile.name + "` | " + profile.label + " |"));
+  }
 }
 
 /// Files on a disk.
