@@ -2,7 +2,8 @@
 // Included by cryptoki.h only. A constant that the system's header has is left alone.
 #pragma once
 
-// NOLINTBEGIN(modernize-use-using,modernize-macro-to-enum): a C header's shape, like the one that it completes
+// NOLINTBEGIN(bugprone-macro-parentheses,modernize-use-using,modernize-macro-to-enum): a C header's shape, like the one
+// that it completes
 
 #ifndef CKO_PROFILE
 #define CKO_PROFILE (9UL)
@@ -260,4 +261,4 @@ typedef CK_FUNCTION_LIST_3_0_PTR* CK_FUNCTION_LIST_3_0_PTR_PTR;
 
 #endif  // CRYPTOKI_VERSION_MAJOR < 3
 
-// NOLINTEND(modernize-use-using,modernize-macro-to-enum)
+// NOLINTEND(bugprone-macro-parentheses,modernize-use-using,modernize-macro-to-enum)

@@ -9,24 +9,24 @@ namespace {
 
 /// A length query answers without using the key: with the most that there can be. The key is used once, however often a
 /// caller comes back with a larger buffer.
-Answer<> finish(const Library& library, Session& session, bool whole, const CK_BYTE* data, CK_ULONG data_length,
-                CK_BYTE* plaintext, CK_ULONG* length) {
+Answer<> finish(const Library& library, Session& session, bool whole, const CK_BYTE* ciphertext,
+                CK_ULONG ciphertext_length, CK_BYTE* data, CK_ULONG* length) {
   if (!session.decrypting) return refuse(CKR_OPERATION_NOT_INITIALIZED);
   Ending ending(session.decrypting);
-  const auto last = input(data, data_length);
+  const auto last = input(ciphertext, ciphertext_length);
   if (!last) return tl::unexpected(last.error());
   if (length == nullptr) return refuse(CKR_ARGUMENTS_BAD);
   if (whole && session.decrypting->in_parts()) return refuse(CKR_OPERATION_ACTIVE, "it was begun in parts");
-  if (plaintext == nullptr) {
+  if (data == nullptr) {
     *length = session.decrypting->max_size();
     ending.go_on();
     return {};
   }
   const auto decrypted = session.decrypting->finish(*last, library.audit());
   if (!decrypted) return tl::unexpected(decrypted.error());
-  const auto room = has_room(ending, plaintext, length, decrypted->size());
+  const auto room = has_room(ending, data, length, decrypted->size());
   if (!room) return tl::unexpected(room.error());
-  std::ranges::copy(*decrypted, plaintext);
+  std::ranges::copy(*decrypted, data);
   *length = decrypted->size();
   return {};
 }

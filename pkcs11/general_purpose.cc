@@ -70,7 +70,8 @@ CK_RV get_info_3_0(CK_INFO* info) { return get_info(info, {3, 0}); }
 using namespace devtrust::pkcs11;
 
 CK_RV C_Initialize(CK_VOID_PTR pInitArgs) {
-  devtrust::set_trace("");  // DEVTRUST_TRACE, until the configuration is read
+  // DEVTRUST_TRACE, until the configuration is read; a second call must not take the first one's trace away
+  if (LibraryUse().get() == nullptr) devtrust::set_trace("");
   return call("C_Initialize", {buffer("arguments", pInitArgs)}, [&]() -> Answer<> {
     const auto options = check_arguments(static_cast<const CK_C_INITIALIZE_ARGS*>(pInitArgs));
     if (!options) return tl::unexpected(options.error());

@@ -31,10 +31,10 @@ Answer<SecretTemplate> read_template(std::span<const CK_ATTRIBUTE> wanted, const
         if (as_number != CKO_SECRET_KEY) return refuse(CKR_TEMPLATE_INCONSISTENT, "a derived key is a secret key");
         break;
       case CKA_KEY_TYPE:
-        if (as_number != CKK_GENERIC_SECRET && as_number != CKK_AES) {
+        secret.key_type = as_number.value_or(CKK_VENDOR_DEFINED);
+        if (secret.key_type != CKK_GENERIC_SECRET && secret.key_type != CKK_AES) {
           return refuse(CKR_TEMPLATE_INCONSISTENT, "a derived key is a generic secret or an AES key");
         }
-        secret.key_type = *as_number;
         break;
       case CKA_VALUE_LEN:
         if (!as_number) return refuse_value();

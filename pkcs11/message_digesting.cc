@@ -12,8 +12,8 @@ Answer<> finish(Session& session, devtrust::ByteView last, CK_BYTE* digest, CK_U
   const auto room = has_room(ending, digest, length, size);
   if (!room) return tl::unexpected(room.error());
   if (!*room) return {};
-  if (const auto updated = session.digesting->update(last); !updated) return updated;
-  if (const auto finished = session.digesting->finish({digest, size}); !finished) return finished;
+  if (auto updated = session.digesting->update(last); !updated) return updated;
+  if (auto finished = session.digesting->finish({digest, size}); !finished) return finished;
   *length = size;
   return {};
 }

@@ -1,8 +1,6 @@
 #include "pkcs11/slot.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
 #include "pkcs11/token_objects.h"
 
@@ -20,9 +18,9 @@ const CK_VERSION kVersion = {DEVTRUST_VERSION_MAJOR, DEVTRUST_VERSION_MINOR};
 std::string serial_of(std::string_view profile) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char character : profile) hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(hash));
-  return text.data();
+  Bytes bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(hash >> shift));
+  return to_hex(bytes);
 }
 
 std::string ago(std::chrono::seconds span) {
@@ -159,7 +157,6 @@ ViewPtr Slot::build(const std::shared_ptr<const Snapshot>& snapshot, Time now) {
     view->intact = count_intact(view->keys);
     const auto current = snapshot->current(profile->name, now);
     const auto shown = snapshot->shown(profile->name, now);
-    view->empty = shown.empty();
     for (const IdentityPtr& identity : shown) {
       const auto& login = identity->login;
       if (login && std::ranges::find(view->logins, login) == view->logins.end()) view->logins.push_back(login);
@@ -167,7 +164,6 @@ ViewPtr Slot::build(const std::shared_ptr<const Snapshot>& snapshot, Time now) {
       auto objects = identity_objects(identity, *profile, is_current, !login || logged_in, chain_trusted_);
       std::ranges::move(objects, std::back_inserter(descriptions));
     }
-    view->needs_login = !view->logins.empty();
     if (current) {
       view->description = (*current)->store_kind + ", " + (*current)->location;
     } else {

@@ -17,12 +17,10 @@ namespace devtrust::pkcs11 {
 /// What a token shows at one moment. Immutable.
 struct View {
   std::shared_ptr<const Snapshot> snapshot;
-  Time from, until;          ///< the clock must be within, `until` not included
-  std::uint64_t epoch = 0;   ///< of the login
-  std::size_t intact = 0;    ///< identities whose key had not failed
-  bool empty = true;         ///< no identity is shown
-  bool needs_login = false;  ///< a password stands before one of the keys
-  std::string description;   ///< where the identity comes from, or why there is none
+  Time from, until;         ///< the clock must be within, `until` not included
+  std::uint64_t epoch = 0;  ///< of the login
+  std::size_t intact = 0;   ///< identities whose key had not failed
+  std::string description;  ///< where the identity comes from, or why there is none
   std::vector<ObjectPtr> objects;
   std::vector<std::shared_ptr<const PrivateKey>> keys;  ///< all that the profile has, shown or not
   std::vector<std::shared_ptr<Login>> logins;           ///< of the shown identities, the current one's first

@@ -2,9 +2,6 @@
 
 #include <openssl/evp.h>
 
-#include <array>
-#include <cstdio>
-
 #include "identity/der.h"
 #include "identity/openssl.h"
 
@@ -32,12 +29,12 @@ Bytes key_hash(const PublicKey& key) {
 
 Attribute date(CK_ATTRIBUTE_TYPE type, Time time) {
   const std::chrono::year_month_day day{std::chrono::floor<std::chrono::days>(time)};
-  std::array<char, 16> digits{};
   const int year = static_cast<int>(day.year());
   if (year < 0 || year > 9999) return text(type, "");
-  std::snprintf(digits.data(), digits.size(), "%04d%02u%02u", year, static_cast<unsigned>(day.month()),
-                static_cast<unsigned>(day.day()));
-  return text(type, std::string_view(digits.data(), sizeof(CK_DATE)));
+  const auto number =
+      static_cast<unsigned>(year) * 10000 + static_cast<unsigned>(day.month()) * 100 + static_cast<unsigned>(day.day());
+  const std::string digits = std::to_string(number);
+  return text(type, std::string(sizeof(CK_DATE) - digits.size(), '0') + digits);
 }
 
 /// What every object of the token has.
@@ -60,9 +57,9 @@ CK_KEY_TYPE key_type(const PublicKey& key) {
       return CKK_EC;
     case KeyType::kEd25519:
     case KeyType::kEd448:
-      return CKK_EC_EDWARDS;
+      break;
   }
-  return CKK_VENDOR_DEFINED;
+  return CKK_EC_EDWARDS;
 }
 
 /// What both halves of a key pair have. Key generation is not something that a store tells, and neither are a key's
@@ -140,12 +137,13 @@ Description certificate_object(const CertificatePtr& certificate, const Certific
   return {"certificate " + unique_id, std::move(list), nullptr, std::nullopt};
 }
 
-}  // namespace
-
+/// `label` with the certificate's serial number behind it.
 std::string numbered_label(const std::string& label, const Certificate& certificate) {
   const auto serial = der_single(certificate.serial(), der::kInteger);
   return label + ' ' + (serial ? to_hex(serial->content) : to_hex(certificate.serial()));
 }
+
+}  // namespace
 
 Description profile_object(const std::string& token) {
   auto list = common(CKO_PROFILE, false, "Public certificates token", "profile-" + token);

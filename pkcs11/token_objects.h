@@ -25,7 +25,4 @@ Description profile_object(const std::string& token);
 std::vector<Description> identity_objects(const IdentityPtr& identity, const Profile& profile, bool current,
                                           bool private_key, bool chain_trusted);
 
-/// `label` with the certificate's serial number behind it.
-std::string numbered_label(const std::string& label, const Certificate& certificate);
-
 }  // namespace devtrust::pkcs11

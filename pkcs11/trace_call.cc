@@ -1,8 +1,7 @@
 #include "pkcs11/trace_call.h"
 
 #include <array>
-#include <cstdio>
-#include <cstring>
+#include <charconv>
 #include <string_view>
 
 #include "identity/bytes.h"
@@ -181,9 +180,8 @@ constexpr std::array kAttributes{
 #undef NAME
 
 std::string hexadecimal(CK_ULONG number) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "0x%lx", static_cast<unsigned long>(number));
-  return text.data();
+  std::array<char, 2 * sizeof number> digits{};
+  return "0x" + std::string(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr);
 }
 
 template <std::size_t N>

@@ -35,7 +35,7 @@ TEST_F(LibraryTest, HasOneEmptyTokenWhereNothingIsFound) {
   EXPECT_THAT(library->list_slots(true), ElementsAre(1));
   EXPECT_EQ(field_text(slot(*library).token_info().label), "No device-trust identity");
   const ViewPtr view = library->view(slot(*library));
-  EXPECT_TRUE(view->empty);
+  EXPECT_EQ(view->objects.size(), 1U) << "the profile object";
   EXPECT_EQ(view->description, "No certificate with a private key found");
   EXPECT_THAT(view->keys, IsEmpty());
   EXPECT_EQ(library->find_slot(0).error().rv, CKR_SLOT_ID_INVALID);

@@ -54,7 +54,6 @@ TEST_F(SlotTest, ShowsTheCurrentIdentity) {
   const ViewPtr shown = view(slot);
   EXPECT_EQ(shown->objects.size(), 6U);  // a profile object, a key pair, a leaf and two issuers
   EXPECT_EQ(shown->description, "fake, /fake/store");
-  EXPECT_FALSE(shown->empty);
   const ObjectPtr key = of_class(*shown, CKO_PRIVATE_KEY);
   ASSERT_TRUE(key);
   EXPECT_EQ(key->identity()->leaf, enrolled.leaf);
@@ -77,7 +76,6 @@ TEST_F(SlotTest, IsEmptyFromTheMomentOfExpiry) {
   const Time end = enrolled.leaf->not_after();
   EXPECT_TRUE(of_class(*view(slot, end), CKO_PRIVATE_KEY));
   const ViewPtr after = view(slot, end + std::chrono::seconds(1));
-  EXPECT_TRUE(after->empty);
   EXPECT_FALSE(of_class(*after, CKO_PRIVATE_KEY));
   EXPECT_EQ(after->objects.size(), 1U) << "the profile object stays";
   EXPECT_EQ(after->keys.size(), 1U) << "its mechanisms stay too";
