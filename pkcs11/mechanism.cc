@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 
@@ -55,8 +55,8 @@ constexpr std::array kMechanisms = std::to_array<Row>({
 static_assert(std::ranges::is_sorted(kMechanisms, {}, &Row::type));
 
 const Row* find_row(CK_MECHANISM_TYPE type) {
-  const auto row = std::ranges::lower_bound(kMechanisms, type, {}, &Row::type);
-  return row != kMechanisms.end() && row->type == type ? &*row : nullptr;
+  const auto* row = std::ranges::lower_bound(kMechanisms, type, {}, &Row::type);
+  return row != kMechanisms.end() && row->type == type ? row : nullptr;
 }
 
 Digest digest_of(CK_MECHANISM_TYPE type) {
@@ -269,9 +269,9 @@ const char* known_mechanism_name(CK_MECHANISM_TYPE type) {
 
 std::string mechanism_name(CK_MECHANISM_TYPE type) {
   if (const char* name = known_mechanism_name(type)) return name;
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "CKM_0x%lx", static_cast<unsigned long>(type));
-  return text.data();
+  std::array<char, 2 * sizeof type> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), type, 16);
+  return "CKM_0x" + std::string(digits.data(), end.ptr);
 }
 
 std::vector<CK_MECHANISM_TYPE> mechanism_list(const std::vector<std::shared_ptr<const PrivateKey>>& keys) {

@@ -100,7 +100,7 @@ class EncryptOperation {
   Answer<Bytes> finish(ByteView last);
 
  private:
-  EncryptOperation(const PublicKey& key, CipherScheme scheme) : key_(key), scheme_(std::move(scheme)) {}
+  EncryptOperation(PublicKey key, CipherScheme scheme) : key_(std::move(key)), scheme_(std::move(scheme)) {}
   PublicKey key_;
   CipherScheme scheme_;
   SecureBytes plaintext_;  // its parts

@@ -21,7 +21,7 @@ PublicKey public_key(const std::string& type) {
   static std::map<std::string, PublicKey> rsa;
   const auto known = rsa.find(type);
   if (known != rsa.end()) return known->second;
-  const PublicKey made = *PublicKey::from_evp(make_key(type).get());
+  PublicKey made = *PublicKey::from_evp(make_key(type).get());
   if (made.type() == KeyType::kRsa) rsa.emplace(type, made);
   return made;
 }

@@ -508,7 +508,7 @@ class CipherMechanism : public ::testing::TestWithParam<CipherCase> {
  protected:
   Pair pair_ = pair_of("rsa:2048");
 
-  EvpPkeyCtxPtr oracle(int (*begin)(EVP_PKEY_CTX*)) {
+  EvpPkeyCtxPtr oracle(int (*begin)(EVP_PKEY_CTX*)) const {
     EvpPkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(libctx(), pair_.evp.get(), nullptr));
     EXPECT_GT(begin(context.get()), 0);
     EXPECT_GT(EVP_PKEY_CTX_set_rsa_padding(context.get(), GetParam().padding), 0);
