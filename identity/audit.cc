@@ -60,7 +60,7 @@ Result<void> append(const std::string& path, const std::string& line) {
   const std::string text = line + '\n';
   const ssize_t written = write(file, text.data(), text.size());
   if (written >= 0 && written < static_cast<ssize_t>(text.size())) errno = ENOSPC;
-  const auto result = written == static_cast<ssize_t>(text.size()) ? Result<void>() : failed(path);
+  auto result = written == static_cast<ssize_t>(text.size()) ? Result<void>() : failed(path);
   close(file);
   return result;
 }
@@ -77,7 +77,7 @@ Result<void> send_to(const std::string& socket_path, const std::string& datagram
   if (out < 0) return failed(socket_path);
   const ssize_t sent = sendto(out, datagram.data(), datagram.size(), MSG_NOSIGNAL,
                               reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const auto result = sent == static_cast<ssize_t>(datagram.size()) ? Result<void>() : failed(socket_path);
+  auto result = sent == static_cast<ssize_t>(datagram.size()) ? Result<void>() : failed(socket_path);
   close(out);
   return result;
 }
@@ -131,7 +131,7 @@ Result<void> Audit::record(std::string_view operation, const Identity& identity,
                      field("serial", serial ? to_hex(serial->content) : "") + field("sha256", to_hex(leaf.sha256())) +
                      field("store", identity.location);
   line.pop_back();
-  const auto written = sink_->write(line);
+  auto written = sink_->write(line);
   if (written) return {};
   if (trace_enabled()) trace(written.error().message);
   if (!required_) return {};

@@ -16,10 +16,11 @@ inline std::string utc_timestamp() {
   const std::chrono::year_month_day date(midnight);
   const std::chrono::hh_mm_ss time(now - midnight);
   std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
+  static_cast<void>(std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
+                                  static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                                  static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                                  static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+                                  static_cast<int>(time.subseconds().count())));
   return text.data();
 }
 
