@@ -24,7 +24,7 @@ add_library(devtrust_options INTERFACE)
 target_include_directories(devtrust_options INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
 target_compile_options(devtrust_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-  -Wnull-dereference -Wformat=2 -Werror -fstack-protector-strong -fno-plt)
+  -Wformat=2 -Werror -fstack-protector-strong -fno-plt)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # gcc 12 believes that inlined comparisons and concatenations of the standard library overflow
   target_compile_options(devtrust_options INTERFACE -Wno-restrict -Wno-stringop-overread)
@@ -33,12 +33,12 @@ target_compile_definitions(devtrust_options INTERFACE
   $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS> OPENSSL_API_COMPAT=30000 OPENSSL_NO_DEPRECATED)
 target_link_libraries(devtrust_options INTERFACE Threads::Threads)
 if(DEVTRUST_SANITIZE)
-  # gcc's flow analysis gives false alarms in instrumented code
   target_compile_options(devtrust_options INTERFACE
-    "-fsanitize=${DEVTRUST_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-null-dereference)
+    "-fsanitize=${DEVTRUST_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(devtrust_options INTERFACE "-fsanitize=${DEVTRUST_SANITIZE}")
   target_compile_definitions(devtrust_options INTERFACE DEVTRUST_SANITIZED=1)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # gcc's flow analysis gives false alarms in instrumented code
     target_compile_options(devtrust_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow)
   endif()
 endif()
