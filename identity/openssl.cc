@@ -6,11 +6,11 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
+
+#include "identity/process.h"
 
 namespace devtrust {
-
-// Both caches are filled by compare-and-swap: a lock could be held by another thread at the moment of a fork, and the
-// child would wait for it for ever.
 
 namespace {
 
@@ -29,33 +29,51 @@ void settle_libcrypto() {
   settled.store(true, std::memory_order_release);
 }
 
+/// A library context has locks of its own, which another thread of the parent may hold at the moment of a fork. The
+/// child makes a context of its own and leaves the parent's alone, or it would wait for them for ever. For the same
+/// reason these are filled by compare-and-swap, not under a lock.
+struct Corner {
+  Corner(std::uint64_t number, Corner* parent) : fork(number), abandoned(parent) {}
+  ~Corner() { OSSL_LIB_CTX_free(context); }
+  Corner(const Corner&) = delete;
+  Corner& operator=(const Corner&) = delete;
+
+  const std::uint64_t fork;
+  Corner* const abandoned;
+  OSSL_LIB_CTX* const context = OSSL_LIB_CTX_new();
+  std::array<std::atomic<EVP_MD*>, 6> digests{};
+};
+
+/// Null when memory is short.
+Corner* our_corner() {
+  static std::atomic<Corner*> shared{nullptr};
+  const std::uint64_t fork = fork_number();
+  Corner* known = shared.load(std::memory_order_acquire);
+  if (known != nullptr && known->fork == fork) return known;
+  const ErrorQueueGuard guard;
+  auto made = std::make_unique<Corner>(fork, known);
+  if (made->context == nullptr || OSSL_PROVIDER_load(made->context, "default") == nullptr) return nullptr;
+  // Only threads of this process come here, so that what another one stored is ours as well.
+  if (shared.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) return made.release();
+  return known;
+}
+
 }  // namespace
 
 OSSL_LIB_CTX* libctx() {
-  static std::atomic<OSSL_LIB_CTX*> shared{nullptr};
-  OSSL_LIB_CTX* context = shared.load(std::memory_order_acquire);
-  if (context != nullptr) return context;
-  const ErrorQueueGuard guard;
-  OSSL_LIB_CTX* made = OSSL_LIB_CTX_new();
-  if (made == nullptr) return nullptr;
-  if (OSSL_PROVIDER_load(made, "default") == nullptr) {
-    OSSL_LIB_CTX_free(made);
-    return nullptr;
-  }
-  if (shared.compare_exchange_strong(context, made, std::memory_order_acq_rel)) return made;
-  OSSL_LIB_CTX_free(made);
-  return context;
+  const Corner* corner = our_corner();
+  return corner != nullptr ? corner->context : nullptr;
 }
 
 const EVP_MD* fetched_md(Digest digest) {
-  static std::array<std::atomic<EVP_MD*>, 6> shared{};
   const char* name = digest_name(digest);
-  if (name == nullptr) return nullptr;
-  std::atomic<EVP_MD*>& slot = shared[static_cast<std::size_t>(digest)];
+  Corner* corner = name != nullptr ? our_corner() : nullptr;
+  if (corner == nullptr) return nullptr;  // to EVP_MD_fetch, a null context is the host's
+  std::atomic<EVP_MD*>& slot = corner->digests[static_cast<std::size_t>(digest)];
   EVP_MD* md = slot.load(std::memory_order_acquire);
   if (md != nullptr) return md;
   const ErrorQueueGuard guard;
-  EVP_MD* made = libctx() != nullptr ? EVP_MD_fetch(libctx(), name, nullptr) : nullptr;  // null is the host's context
+  EVP_MD* made = EVP_MD_fetch(corner->context, name, nullptr);
   if (made == nullptr || slot.compare_exchange_strong(md, made, std::memory_order_acq_rel)) return made;
   EVP_MD_free(made);
   return md;

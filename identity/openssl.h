@@ -15,7 +15,7 @@ namespace devtrust {
 
 /// The one OSSL_LIB_CTX that everything here uses: the default provider, loaded by name, and no openssl.cnf. Made on
 /// first use, never freed (another thread may be inside when the host finalizes us). Null when memory is short.
-/// Thread-safe.
+/// Thread-safe. A forked child gets another one: what was made before the fork is not to be used in it.
 OSSL_LIB_CTX* libctx();
 
 /// Gives libcrypto its first work. The system's libcrypto then reads the process's openssl.cnf if nobody had it do that
