@@ -318,6 +318,7 @@ Result<NssRows> read_nss_database(const std::string& folder) {
   }
   const auto api = sqlite_api();
   if (!api) return fail(api);
+  const SqliteUse use;
   if (auto registered = register_vfs(**api); !registered) return fail(registered);
 
   NssRows rows;

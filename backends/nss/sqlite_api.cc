@@ -1,9 +1,12 @@
 #include "backends/nss/sqlite_api.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <mutex>
 
 namespace devtrust {
 namespace {
@@ -49,6 +52,16 @@ std::unique_ptr<SqliteApi> load() {
   return complete ? std::move(api) : nullptr;
 }
 
+std::timed_mutex in_use;
+thread_local bool fork_holds_it = false;
+
+// Bounded: a fork in a signal handler may come from the very thread that is inside.
+void before_fork() { fork_holds_it = in_use.try_lock_for(std::chrono::seconds(2)); }
+void after_fork() {
+  if (fork_holds_it) in_use.unlock();
+  fork_holds_it = false;
+}
+
 }  // namespace
 
 Result<const SqliteApi*> sqlite_api() {
@@ -61,8 +74,12 @@ Result<const SqliteApi*> sqlite_api() {
     return fail(ErrorCode::kUnsupported,
                 std::string(kLibrary) + " cannot be loaded, so no NSS database can be read: install SQLite 3");
   }
-  if (shared.compare_exchange_strong(api, made.get(), std::memory_order_acq_rel)) return made.release();
-  return api;
+  if (!shared.compare_exchange_strong(api, made.get(), std::memory_order_acq_rel)) return api;
+  pthread_atfork(before_fork, after_fork, after_fork);  // once: whoever comes here is the first
+  return made.release();
 }
+
+SqliteUse::SqliteUse() { in_use.lock(); }
+SqliteUse::~SqliteUse() { in_use.unlock(); }
 
 }  // namespace devtrust

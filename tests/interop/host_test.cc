@@ -306,7 +306,7 @@ TEST_F(HostTest, IsForkedWhileThreadsAreInside) {
       }
     });
   }
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 100; ++i) {
     EXPECT_TRUE(child_succeeds([&] {
       if (module.initialize() != CKR_OK) return false;
       module.sign_and_verify();
