@@ -25,7 +25,6 @@ def folder(session_folder):
     """A folder of the test's own."""
     path = pathlib.Path(tempfile.mkdtemp(dir=session_folder))
     path.chmod(0o755)
-    give_away(path)
     return path
 
 

@@ -39,23 +39,26 @@ def test_raised_privileges_believe_no_environment(make_home, pki, folder, module
     configuration = home.write("config.toml", f'[[store]]\nkind = "nss"\npath = "{home.database.folder}"\n')
     run([*as_root, "chown", "-R", str(CALLER), home.folder])
     for path in [home.folder, *home.folder.rglob("*")]:
-        run([*as_root, "chmod", "a+rwX" if path.is_dir() else "a+r", path])
+        run([*as_root, "chmod", "a+rX", path])
+    trace = folder / "traces" / "trace"
+    trace.parent.mkdir()
+    trace.parent.chmod(0o777)
     program = folder / "sign_host"
     shutil.copy(helpers / "sign_host", program)
     run([*as_root, "chown", str(UNPRIVILEGED), program])
 
     def start():
-        variables = {"DEVTRUST_CONFIG": configuration, "DEVTRUST_TRACE": home.folder / "trace"}
+        variables = {"DEVTRUST_CONFIG": configuration, "DEVTRUST_TRACE": trace}
         return run([*as_root, "setpriv", f"--reuid={CALLER}", f"--regid={CALLER}", "--clear-groups", program, module],
                    home=home.folder, check=False, variables=variables).stdout
 
     run([*as_root, "chmod", "4755", program])
     text = start()
     assert "raised privileges: 1" in text and "there is no private key" in text, text
-    assert not (home.folder / "trace").exists()
+    assert not trace.exists()
     run([*as_root, "chmod", "0755", program])
     text = start()
-    assert "raised privileges: 0" in text and "signed and verified" in text, text
+    assert "raised privileges: 0" in text and "signed and verified" in text and trace.exists(), text
 
 
 def test_the_host_may_leave_while_its_threads_sign(make_home, module, helpers):
