@@ -28,15 +28,11 @@ void configure(BuiltStore& built, const std::string& text) {
   built.environment = {{"DEVTRUST_CONFIG", config}};
 }
 
-void keep(BuiltStore& built, const NssDatabase& database) {
-  built.files = {database.folder() / "cert9.db", database.folder() / "key4.db"};
-}
-
 void build_nss(BuiltStore& built) {
   NssDatabase database(built.folder / "nss", built.store->password);
   database.import(make_leaf(built));
   configure(built, nss_store(database.folder()));
-  keep(built, database);
+  built.untouched = database.folder();
 }
 
 /// The password is the configuration's: nobody has to log in.
@@ -45,7 +41,7 @@ void build_nss_with_pin_source(BuiltStore& built) {
   database.import(make_leaf(built));
   write_file(built.folder / "pin", std::string(kPassword) + '\n');
   configure(built, nss_store(database.folder(), "pin_source = \"file:" + (built.folder / "pin").string() + "\"\n"));
-  keep(built, database);
+  built.untouched = database.folder();
 }
 
 /// A former identity beside the current one, as between two steps of a renewal.
@@ -59,7 +55,7 @@ void build_nss_renewed(BuiltStore& built) {
   built.leaf = pki.issue({.key = built.store->key, .valid_from_days = -6, .valid_to_days = 24});
   database.import(built.leaf);
   configure(built, nss_store(database.folder()));
-  keep(built, database);
+  built.untouched = database.folder();
 }
 
 /// Other people's certificates and keys, an expired identity, and certificates without a key.
@@ -79,7 +75,7 @@ void build_nss_mixed(BuiltStore& built) {
   built.leaf = pki.issue({.key = built.store->key});
   database.import(built.leaf);
   configure(built, nss_store(database.folder()));
-  keep(built, database);
+  built.untouched = database.folder();
 }
 
 void build_pem(BuiltStore& built) {
@@ -90,7 +86,7 @@ void build_pem(BuiltStore& built) {
   write_file(path, pem);
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
   configure(built, file_store(path));
-  built.files = {path};
+  built.untouched = path;
 }
 
 void build_pkcs12(BuiltStore& built) {
@@ -102,7 +98,7 @@ void build_pkcs12(BuiltStore& built) {
     more = "pin_source = \"file:" + (built.folder / "pin").string() + "\"\n";
   }
   configure(built, file_store(path, more));
-  built.files = {path};
+  built.untouched = path;
 }
 
 void build_softhsm(BuiltStore& built) {
@@ -169,20 +165,42 @@ const std::vector<Store>& table() {
   return stores;
 }
 
-std::map<std::string, std::unique_ptr<BuiltStore>>& cache() {
-  static std::map<std::string, std::unique_ptr<BuiltStore>> stores;
+/// All files of a folder with their contents, or the one file.
+std::map<std::string, std::string> contents(const fs::path& path) {
+  std::map<std::string, std::string> files;
+  if (!fs::is_directory(path)) return {{path, read_file(path)}};
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file()) files[entry.path()] = read_file(entry.path());
+  }
+  return files;
+}
+
+struct Kept {
+  std::unique_ptr<BuiltStore> built;
+  std::map<std::string, std::string> before;
+};
+
+std::map<std::string, Kept>& cache() {
+  static std::map<std::string, Kept> stores;
   return stores;
 }
+
+/// After all tests: stores are only read, whatever was called.
+class Untouched : public ::testing::Environment {
+ public:
+  void TearDown() override {
+    for (const auto& [name, kept] : cache()) {
+      if (kept.built->untouched.empty()) continue;
+      // not EXPECT_EQ: nobody wants to read a database's bytes
+      EXPECT_TRUE(contents(kept.built->untouched) == kept.before) << name << " was written to";
+    }
+  }
+};
+const ::testing::Environment* const untouched = ::testing::AddGlobalTestEnvironment(new Untouched);
 
 }  // namespace
 
 void PrintTo(const Store* store, std::ostream* out) { *out << store->name; }
-
-std::string BuiltStore::digest() const {
-  std::vector<std::string> command{"sha256sum"};
-  for (const fs::path& file : files) command.push_back(file.string());
-  return must_run(command);
-}
 
 const std::vector<const Store*>& all_stores() {
   static const std::vector<const Store*> list = stores_that([](const Store&) { return true; });
@@ -206,14 +224,15 @@ const Store& store_named(const std::string& name) {
 }
 
 BuiltStore& built(const Store& store) {
-  auto& entry = cache()[store.name];
-  if (!entry) {
+  Kept& kept = cache()[store.name];
+  if (!kept.built) {
     auto made = std::make_unique<BuiltStore>();
     made->store = &store;
     store.build(*made);
-    entry = std::move(made);
+    if (!made->untouched.empty()) kept.before = contents(made->untouched);
+    kept.built = std::move(made);
   }
-  return *entry;
+  return *kept.built;
 }
 
 fs::path write_config(const fs::path& folder, const std::string& text) {

@@ -49,10 +49,7 @@ struct BuiltStore {
   std::string token_label;
   std::string init_string;                         ///< for pReserved; empty: NULL
   std::map<std::string, std::string> environment;  ///< to be set before C_Initialize
-  std::vector<std::filesystem::path> files;        ///< that nobody but the tools may ever write
-
-  /// SHA-256 of each of `files`.
-  std::string digest() const;
+  std::filesystem::path untouched;                 ///< file or folder; at the process's end it must be what it was
 };
 
 const std::vector<const Store*>& all_stores();
