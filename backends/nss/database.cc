@@ -144,7 +144,7 @@ Result<void> check_file(const std::string& path) {
     return fail(ErrorCode::kAccessDenied, path + " cannot be reached: " + std::strerror(errno));
   }
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kCorrupt, path + " is not a regular file");
-  if (access(path.c_str(), R_OK) != 0) {
+  if (faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0) {
     return fail(ErrorCode::kAccessDenied, path + " cannot be read: see who owns it and who may read it");
   }
   if (status.st_size == 0)

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -71,8 +72,7 @@ class Pool {
     if (const auto known = files_.find({status.st_dev, status.st_ino}); known != files_.end()) return known->second;
     forget_deleted();
     const int file = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (file < 0) return nullptr;
-    if (fstat(file, &status) != 0) return nullptr;
+    if (file < 0 || fstat(file, &status) != 0) return nullptr;
     // Where the path meant another file between the two calls, this is a second descriptor of a known inode: it stays
     // open, since closing it would be what the pool exists to avoid.
     return files_.try_emplace({status.st_dev, status.st_ino}, std::make_shared<PooledFile>(file)).first->second;
@@ -127,6 +127,9 @@ int unlock(sqlite3_file* base, int level) {
   return lock_range(pooled.file, F_UNLCK, kSharedFirst, kSharedSize) == 0 ? SQLITE_OK : SQLITE_IOERR_UNLOCK;
 }
 
+/// Somebody holds it; or the file system has no locks, for which it is no use to wait.
+int not_locked(int error) { return error == EAGAIN || error == EACCES ? SQLITE_BUSY : SQLITE_IOERR_LOCK; }
+
 int lock(sqlite3_file* base, int level) {
   File& file = as_file(base);
   if (level != SQLITE_LOCK_SHARED) return SQLITE_READONLY;  // we never write
@@ -135,11 +138,11 @@ int lock(sqlite3_file* base, int level) {
   const std::lock_guard guard(pooled.mutex);
   if (pooled.readers == 0) {
     // A writer that waits for its readers to leave holds PENDING: new ones stay out.
-    if (lock_range(pooled.file, F_RDLCK, kPendingByte, 1) != 0) return SQLITE_BUSY;
+    if (lock_range(pooled.file, F_RDLCK, kPendingByte, 1) != 0) return not_locked(errno);
     const int shared = lock_range(pooled.file, F_RDLCK, kSharedFirst, kSharedSize);
     const int error = errno;
     lock_range(pooled.file, F_UNLCK, kPendingByte, 1);
-    if (shared != 0) return error == EAGAIN || error == EACCES ? SQLITE_BUSY : SQLITE_IOERR_LOCK;
+    if (shared != 0) return not_locked(error);
   }
   ++pooled.readers;
   file.locked = true;
@@ -247,9 +250,11 @@ int access_file(sqlite3_vfs* /*vfs*/, const char* path, int flags, int* result) 
 }
 
 int full_path(sqlite3_vfs* /*vfs*/, const char* path, int size, char* out) {
-  const std::size_t length = std::strlen(path);
-  if (path[0] != '/' || length >= static_cast<std::size_t>(size)) return SQLITE_CANTOPEN;
-  std::memcpy(out, path, length + 1);
+  // Where the path is a symbolic link, the writer's journal lies beside what it points to.
+  const std::unique_ptr<char, decltype(&std::free)> real(realpath(path, nullptr), std::free);
+  const std::size_t length = real ? std::strlen(real.get()) : 0;
+  if (length == 0 || length >= static_cast<std::size_t>(size)) return SQLITE_CANTOPEN;
+  std::memcpy(out, real.get(), length + 1);
   return SQLITE_OK;
 }
 

@@ -3,9 +3,10 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "backends/nss/database.h"
 #include "backends/nss/nss_store.h"
@@ -97,13 +98,15 @@ TEST_F(VfsTest, WriterThatHasNotCommittedIsNoObstacle) {
   EXPECT_EQ(rows->keys.size(), 1U);  // as it was before
 }
 
+// A cache of one page makes the transaction spill into the file, behind a synced journal.
+constexpr const char* kSpillingTransaction =
+    "PRAGMA cache_size=1;BEGIN IMMEDIATE;UPDATE nssPrivate SET a3 = randomblob(200000);"
+    "CREATE TABLE more (x);INSERT INTO more VALUES (randomblob(900000))";
+
 TEST_F(VfsTest, HotJournalIsNamedAndLeftAlone) {
   const fs::path keys = database_.folder() / "key4.db";
   {
-    // A cache of one page makes the transaction spill into the file, behind a synced journal.
-    Writer writer(keys,
-                  "PRAGMA cache_size=1;BEGIN IMMEDIATE;UPDATE nssPrivate SET a3 = randomblob(200000);"
-                  "CREATE TABLE more (x);INSERT INTO more VALUES (randomblob(900000))");
+    Writer writer(keys, kSpillingTransaction);
     writer.kill();
   }
   const fs::path journal = database_.folder() / "key4.db-journal";
@@ -119,6 +122,22 @@ TEST_F(VfsTest, HotJournalIsNamedAndLeftAlone) {
   const auto after = read_nss_database(folder());
   ASSERT_TRUE(after) << after.error().message;
   EXPECT_EQ(after->keys.size(), 1U);
+}
+
+TEST_F(VfsTest, HotJournalOfALinkedDatabaseIsSeen) {
+  for (const char* name : {"key4.db", "cert9.db"}) {
+    fs::rename(database_.folder() / name, temp_ / name);
+    fs::create_symlink(temp_ / name, database_.folder() / name);
+  }
+  ASSERT_TRUE(read_nss_database(folder()));
+  {
+    Writer writer(temp_ / "key4.db", kSpillingTransaction);
+    writer.kill();
+  }
+  ASSERT_GT(fs::file_size(temp_ / "key4.db-journal"), 0U);
+  const auto rows = read_nss_database(folder());
+  ASSERT_FALSE(rows);
+  EXPECT_THAT(rows.error().message, HasSubstr("in the middle of a change"));
 }
 
 /// What a host's SQLite holds in the middle of a write transaction: POSIX locks on RESERVED and SHARED.
