@@ -18,6 +18,17 @@ constexpr auto kRetryAfter = std::chrono::milliseconds(250);
 // without giving another keeps what it had.
 constexpr auto kRenewalGrace = std::chrono::seconds(3);
 
+void trace_read(const std::string& location, const Result<StoreContents>& read, const std::vector<Error>& problems) {
+  const std::string store = "store " + location + ": ";
+  if (read) {
+    trace(store + "private keys: " + std::to_string(read->keys.size()) +
+          ", certificates of theirs and of issuers: " + std::to_string(read->certificates.size()));
+  } else if (problems.empty()) {
+    trace(store + "is not there");
+  }
+  for (const Error& problem : problems) trace(store + problem.message);
+}
+
 Time wall_clock() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
 }  // namespace
@@ -114,21 +125,18 @@ void Catalog::refresh(Time now) {
     if (read) {
       entry.version = read->version;
       entry.report.problems = read->problems;
-      entry.contents = std::make_shared<const StoreContents>(*std::move(read));
     } else if (read.error().code == ErrorCode::kNotFound) {
       entry.version = version;
       entry.contents = nullptr;
-      if (entry.report.explicitly_configured) entry.report.problems.push_back(std::move(read.error()));
+      if (entry.report.explicitly_configured) entry.report.problems.push_back(read.error());
     } else {
       entry.version.reset();
       entry.failed = version;
       entry.retry_at = Clock::now() + kRetryAfter;
-      entry.report.problems.push_back(std::move(read.error()));
+      entry.report.problems.push_back(read.error());
     }
-    if (trace_enabled()) {
-      for (const Error& problem : entry.report.problems)
-        trace("store " + entry.report.location + ": " + problem.message);
-    }
+    if (trace_enabled()) trace_read(entry.report.location, read, entry.report.problems);
+    if (read) entry.contents = std::make_shared<const StoreContents>(*std::move(read));
   }
   if (!changed && before.empty()) return;
 

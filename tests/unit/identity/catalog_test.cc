@@ -7,7 +7,9 @@
 #include <functional>
 #include <thread>
 
+#include "identity/trace.h"
 #include "tests/unit/identity/keys.h"
+#include "tests/unit/identity/surroundings.h"
 
 namespace devtrust {
 namespace {
@@ -17,7 +19,9 @@ using testing::LeafOptions;
 using testing::load_certificate;
 using testing::load_key;
 using testing::Pki;
+using testing::read_file;
 using testing::TempDir;
+using testing::Variable;
 
 Time now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
@@ -195,6 +199,24 @@ TEST_F(CatalogTest, NewStoresAreFound) {
   moved_ = true;  // listed again, the same store: nothing is read twice
   EXPECT_NE(current(), nullptr);
   EXPECT_EQ(store_->reads, 1);
+}
+
+TEST_F(CatalogTest, TraceTellsOfEachReading) {
+  const Variable no_trace("DEVTRUST_TRACE", std::nullopt);
+  const TempDir folder;
+  const auto file = folder / "trace";
+  set_trace(file);
+  store_->contents = contents(-10);
+  store_->contents.problems.push_back({ErrorCode::kCorrupt, "something is passed over"});
+  catalog_->snapshot();
+  store_->failure = Error{ErrorCode::kNotFound, "the double is not there"};
+  ++store_->version_now;
+  catalog_->snapshot();
+  set_trace("");
+  EXPECT_THAT(read_file(file), AllOf(HasSubstr("store the double: private keys: 1, certificates of theirs and of "
+                                               "issuers: 3"),
+                                     HasSubstr("store the double: something is passed over"),
+                                     HasSubstr("store the double: the double is not there")));
 }
 
 TEST_F(CatalogTest, ReadersDoNotWaitForARefresh) {
