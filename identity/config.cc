@@ -67,7 +67,7 @@ bool trusted_owner(const struct stat& status) { return status.st_uid == 0 || sta
 /// be seen by its owner.)
 std::string open_folder(const std::string& path) {
   std::error_code error;
-  const std::string folder = std::filesystem::canonical(path, error).parent_path().string();
+  std::string folder = std::filesystem::canonical(path, error).parent_path().string();
   struct stat status {};
   struct statvfs mount {};
   if (error || stat(folder.c_str(), &status) != 0) return path;
@@ -267,8 +267,9 @@ class Reader {
       if (known == keys.end()) {
         std::string expected;
         for (const Key& candidate : keys) expected += (expected.empty() ? "" : ", ") + std::string(candidate.name);
-        return complain(key.source(), "unknown key \"" + std::string(key.str()) + '"' +
-                                          (where.empty() ? "" : " in " + where) + ": expected one of " + expected);
+        std::string what = "unknown key \"";
+        what.append(key.str()).append(where.empty() ? "\"" : "\" in ").append(where);
+        return complain(key.source(), what.append(": expected one of ").append(expected));
       }
       key_ = known->name;
       known->read(node);

@@ -95,7 +95,7 @@ std::vector<NameAttribute> parse_dn_pattern(std::string_view pattern) {
     if (equals == std::string::npos) return {};
     const std::string type = folded(trimmed(std::string_view(part).substr(0, equals)));
     const std::string_view value = trimmed(std::string_view(part).substr(equals + 1));
-    const auto known = std::ranges::find(kAttributeNames, type, &AttributeName::name);
+    const auto* known = std::ranges::find(kAttributeNames, type, &AttributeName::name);
     const std::string_view oid = known != kAttributeNames.end() ? known->oid : std::string_view(type);
     if (value.empty() || oid.empty() || oid.find_first_not_of("0123456789.") != std::string_view::npos) return {};
     parts.push_back({std::string(oid), std::string(value)});

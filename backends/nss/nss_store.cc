@@ -100,7 +100,7 @@ std::shared_ptr<const NssKey> NssStore::key(NssKeyRow& row, const StoreContents&
     if (row.modulus && row.exponent) {
       if (auto made = PublicKey::rsa(*row.modulus, *row.exponent)) public_key = *made;
     }
-  } else if (type == kEcKey || type == kEcEdwardsKey) {
+  } else if (type && (*type == kEcKey || *type == kEcEdwardsKey)) {
     if (row.ec_params && row.ec_point) {
       if (auto made = PublicKey::ec(*row.ec_params, *row.ec_point)) public_key = *made;
     }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace devtrust {
 namespace {
@@ -22,34 +23,35 @@ int open_flags() {
   return flags;
 }
 
-std::unique_ptr<SqliteApi> load() {
+std::optional<SqliteApi> load() {
   void* library = dlopen(kLibrary, open_flags());
-  if (library == nullptr) return nullptr;
-  auto api = std::make_unique<SqliteApi>();
+  if (library == nullptr) return std::nullopt;
+  SqliteApi api{};
   bool complete = true;
   const auto find = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
     complete = complete && function != nullptr;
   };
-  find(api->open_v2, "sqlite3_open_v2");
-  find(api->close_v2, "sqlite3_close_v2");
-  find(api->prepare_v2, "sqlite3_prepare_v2");
-  find(api->step, "sqlite3_step");
-  find(api->reset, "sqlite3_reset");
-  find(api->finalize, "sqlite3_finalize");
-  find(api->bind_blob, "sqlite3_bind_blob");
-  find(api->column_type, "sqlite3_column_type");
-  find(api->column_blob, "sqlite3_column_blob");
-  find(api->column_bytes, "sqlite3_column_bytes");
-  find(api->extended_errcode, "sqlite3_extended_errcode");
-  find(api->errmsg, "sqlite3_errmsg");
-  find(api->busy_timeout, "sqlite3_busy_timeout");
-  find(api->progress_handler, "sqlite3_progress_handler");
-  find(api->limit, "sqlite3_limit");
-  find(api->db_config, "sqlite3_db_config");
-  find(api->vfs_register, "sqlite3_vfs_register");
-  find(api->vfs_find, "sqlite3_vfs_find");
-  return complete ? std::move(api) : nullptr;
+  find(api.open_v2, "sqlite3_open_v2");
+  find(api.close_v2, "sqlite3_close_v2");
+  find(api.prepare_v2, "sqlite3_prepare_v2");
+  find(api.step, "sqlite3_step");
+  find(api.reset, "sqlite3_reset");
+  find(api.finalize, "sqlite3_finalize");
+  find(api.bind_blob, "sqlite3_bind_blob");
+  find(api.column_type, "sqlite3_column_type");
+  find(api.column_blob, "sqlite3_column_blob");
+  find(api.column_bytes, "sqlite3_column_bytes");
+  find(api.extended_errcode, "sqlite3_extended_errcode");
+  find(api.errmsg, "sqlite3_errmsg");
+  find(api.busy_timeout, "sqlite3_busy_timeout");
+  find(api.progress_handler, "sqlite3_progress_handler");
+  find(api.limit, "sqlite3_limit");
+  find(api.db_config, "sqlite3_db_config");
+  find(api.vfs_register, "sqlite3_vfs_register");
+  find(api.vfs_find, "sqlite3_vfs_find");
+  if (!complete) return std::nullopt;
+  return api;
 }
 
 std::timed_mutex in_use;
@@ -69,14 +71,17 @@ Result<const SqliteApi*> sqlite_api() {
   static std::atomic<const SqliteApi*> shared{nullptr};
   const SqliteApi* api = shared.load(std::memory_order_acquire);
   if (api != nullptr) return api;
-  std::unique_ptr<SqliteApi> made = load();
-  if (!made) {
+  const auto loaded = load();
+  if (!loaded) {
     return fail(ErrorCode::kUnsupported,
                 std::string(kLibrary) + " cannot be loaded, so no NSS database can be read: install SQLite 3");
   }
-  if (!shared.compare_exchange_strong(api, made.get(), std::memory_order_acq_rel)) return api;
-  pthread_atfork(before_fork, after_fork, after_fork);  // once: whoever comes here is the first
-  return made.release();
+  auto made = std::make_unique<const SqliteApi>(*loaded);
+  if (shared.compare_exchange_strong(api, made.get(), std::memory_order_acq_rel)) {
+    api = made.release();
+    pthread_atfork(before_fork, after_fork, after_fork);  // once: whoever comes here is the first
+  }
+  return api;
 }
 
 SqliteUse::SqliteUse() { in_use.lock(); }

@@ -26,7 +26,8 @@ constexpr int kThreads = 8;
 class Agent {
  public:
   Agent(const std::filesystem::path& master, const std::filesystem::path& live) {
-    std::array<int, 2> to{}, from{};
+    std::array<int, 2> to{};
+    std::array<int, 2> from{};
     if (pipe2(to.data(), O_CLOEXEC) != 0 || pipe2(from.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -103,7 +104,7 @@ std::ptrdiff_t open_files() {
 
 int renewals() {
   const char* wanted = std::getenv("DEVTRUST_SOAK_RENEWALS");
-  return wanted != nullptr ? std::atoi(wanted) : 20;
+  return wanted != nullptr ? std::stoi(wanted) : 20;
 }
 
 /// An NSS database with several identities, by NSS's own tools; RSA and EC by turns.

@@ -66,7 +66,7 @@ class Sturdy : public Conformance {
 
   /// Every pointer good.
   struct Buffers {
-    Buffers() : in(64, 0x61), out(4096), attributes{{CKA_CLASS, nullptr, 0}} {}
+    Buffers() : in(64, 0x61), out(4096), attributes{{{CKA_CLASS, nullptr, 0}}} {}
     Arguments arguments(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
       Arguments all;
       all.slot = slot;

@@ -1,7 +1,6 @@
 // The module as a guest in somebody else's process: what the host must not notice.
 #include <fcntl.h>
 #include <openssl/err.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -23,7 +23,7 @@
 #include "tests/support/command.h"
 #include "tests/support/pki.h"
 
-extern char** environ;
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program
 
 namespace devtrust::testing {
 namespace {
@@ -77,7 +77,8 @@ TEST_F(HostTest, WritesNothingToTheTerminal) {
   const std::string path = *folder_ / "output";
   const int file = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   ASSERT_GE(file, 0);
-  const int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+  const int out = dup(STDOUT_FILENO);
+  const int err = dup(STDERR_FILENO);
   std::fflush(nullptr);
   dup2(file, STDOUT_FILENO);
   dup2(file, STDERR_FILENO);
@@ -208,7 +209,8 @@ TEST_F(HostTest, IsFinalizedWhileThreadsAreInside) {
   const Module module(DEVTRUST_MODULE);
   ASSERT_EQ(module.initialize(), CKR_OK);
   std::atomic<bool> done{false};
-  std::atomic<int> signatures{0}, wrong{0};
+  std::atomic<int> signatures{0};
+  std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {

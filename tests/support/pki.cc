@@ -155,11 +155,11 @@ void NssDatabase::import(const Leaf& leaf) {
             (folder_ / "password").string()});
 }
 
-void NssDatabase::add_certificate(const fs::path& pem, const std::string& nickname, const std::string& trust) {
+void NssDatabase::add_certificate(const fs::path& pem, const std::string& nickname, const std::string& trust) const {
   certutil({"-A", "-n", nickname, "-t", trust, "-i", pem.string()});
 }
 
-void NssDatabase::remove(const std::string& nickname) { certutil({"-F", "-n", nickname}); }
+void NssDatabase::remove(const std::string& nickname) const { certutil({"-F", "-n", nickname}); }
 
 std::string NssDatabase::certutil(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), "certutil");

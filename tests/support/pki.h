@@ -52,9 +52,10 @@ class NssDatabase {
   explicit NssDatabase(std::filesystem::path folder, std::string password = {});
   /// pk12util -i with the whole chain: nickname is the leaf's common name.
   void import(const Leaf& leaf);
-  void add_certificate(const std::filesystem::path& pem, const std::string& nickname, const std::string& trust = ",,");
+  void add_certificate(const std::filesystem::path& pem, const std::string& nickname,
+                       const std::string& trust = ",,") const;
   /// certutil -F: the key and its certificate.
-  void remove(const std::string& nickname);
+  void remove(const std::string& nickname) const;
   /// certutil with -d and the password file; returns its output.
   std::string certutil(std::vector<std::string> arguments) const;
   const std::filesystem::path& folder() const { return folder_; }

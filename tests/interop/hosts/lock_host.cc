@@ -48,7 +48,8 @@ class Database {
 
 std::string bytes_read() {
   std::ifstream counters("/proc/self/io");
-  std::string name, value;
+  std::string name;
+  std::string value;
   counters >> name >> value;  // "rchar: N" comes first
   return value;
 }

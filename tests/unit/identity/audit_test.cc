@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
-using testing::must_run;
 using testing::read_file;
 using testing::TempDir;
 using testing::write_file;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <sstream>
 #include <string>
 
 namespace devtrust {
@@ -19,9 +20,11 @@ std::string mapping_flags(const void* address) {
   const auto wanted = reinterpret_cast<std::uintptr_t>(address);
   bool inside = false;
   for (std::string line; std::getline(maps, line);) {
+    std::istringstream range(line);
     std::uintptr_t from = 0;
     std::uintptr_t to = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx ", &from, &to) == 2) inside = from <= wanted && wanted < to;
+    char dash = 0;
+    if (range >> std::hex >> from >> dash >> to && dash == '-') inside = from <= wanted && wanted < to;
     if (inside && line.starts_with("VmFlags:")) return line + ' ';
   }
   return {};

@@ -9,7 +9,6 @@ namespace {
 
 using testing::load_certificate;
 using testing::must_run;
-using testing::Pki;
 using testing::TempDir;
 
 Time now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }

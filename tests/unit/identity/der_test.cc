@@ -58,7 +58,7 @@ TEST(Der, OidText) {
 }
 
 TEST(Der, EncodeIsWhatTheReaderReads) {
-  for (const std::size_t size : {0, 1, 127, 128, 255, 256, 70000}) {
+  for (const std::size_t size : {0U, 1U, 127U, 128U, 255U, 256U, 70000U}) {
     const Bytes content(size, 0x5A);
     const Bytes encoded = der_encode(der::kOctetString, content);
     const auto element = der_single(encoded, der::kOctetString);

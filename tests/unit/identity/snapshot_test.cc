@@ -9,7 +9,6 @@ namespace devtrust {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::Leaf;
 using testing::LeafOptions;
 using testing::load_certificate;
 using testing::Pki;

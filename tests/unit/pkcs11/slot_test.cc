@@ -10,9 +10,7 @@
 namespace devtrust::pkcs11 {
 namespace {
 
-using testing::attribute_of;
 using testing::field_text;
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using testing::text_of;
 

@@ -13,7 +13,6 @@ namespace {
 using testing::attribute_of;
 using ::testing::ElementsAre;
 using testing::number_of;
-using ::testing::StartsWith;
 using testing::text_of;
 
 class TokenObjectsTest : public testing::StoreTest {
@@ -99,7 +98,7 @@ TEST_F(TokenObjectsTest, PrivateKeyShowsNoSecret) {
 TEST_F(TokenObjectsTest, RsaKeysShowTheirNumbers) {
   const auto enrolled = enrol("rsa:2048");
   const auto list = objects(enrolled);
-  for (const Object* key : {&list[0], &list[1]}) {
+  for (const Object* key : {list.data(), &list[1]}) {
     EXPECT_EQ(number_of(*key, CKA_KEY_TYPE), CKK_RSA);
     EXPECT_EQ(attribute_of(*key, CKA_MODULUS), to_bytes(enrolled.key->public_key().modulus()));
     EXPECT_EQ(attribute_of(*key, CKA_PUBLIC_EXPONENT), (Bytes{1, 0, 1}));
@@ -117,7 +116,7 @@ TEST_F(TokenObjectsTest, EcKeysShowTheirPoint) {
   const auto enrolled = enrol("ec:P-256");
   const auto list = objects(enrolled);
   const PublicKey& key = enrolled.key->public_key();
-  for (const Object* object : {&list[0], &list[1]}) {
+  for (const Object* object : {list.data(), &list[1]}) {
     EXPECT_EQ(number_of(*object, CKA_KEY_TYPE), CKK_EC);
     EXPECT_EQ(attribute_of(*object, CKA_EC_PARAMS), to_bytes(key.ec_params()));
     const auto point = attribute_of(*object, CKA_EC_POINT);

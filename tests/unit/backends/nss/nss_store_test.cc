@@ -29,11 +29,10 @@ using testing::write_file;
 
 /// Python's own SQLite changes a database as no NSS tool would.
 std::string sql(const fs::path& database, const std::string& statements) {
-  return must_run({"/usr/bin/python3", "-c",
-                   "import sqlite3, sys\n"
-                   "db = sqlite3.connect(sys.argv[1])\n"
-                   "db.executescript(sys.argv[2])\n",
-                   database.string(), statements});
+  static const std::string kScript =
+      "import sqlite3, sys\n"
+      "sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])\n";
+  return must_run({"/usr/bin/python3", "-c", kScript, database.string(), statements});
 }
 
 std::shared_ptr<Store> store_at(const fs::path& folder, const std::string& pin_source = {}) {

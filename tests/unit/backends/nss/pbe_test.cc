@@ -94,12 +94,12 @@ TEST_F(PbeTest, OlderTripleDesFormIsReadAsNssReadsIt) {
     const std::string check =
         must_run({"/usr/bin/python3", "-c", triple_des_script(), salt, password, to_hex(as_bytes("password-check"))});
     const Bytes value = from_hex(check);
-    must_run({"/usr/bin/python3", "-c",
-              "import sqlite3, sys\n"
-              "db = sqlite3.connect(sys.argv[1])\n"
-              "db.execute(\"UPDATE metaData SET item2 = ? WHERE id = 'password'\", (bytes.fromhex(sys.argv[2]),))\n"
-              "db.commit()\n",
-              (database.folder() / "key4.db").string(), to_hex(value)});
+    const std::string replace_check =
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1])\n"
+        "db.execute(\"UPDATE metaData SET item2 = ? WHERE id = 'password'\", (bytes.fromhex(sys.argv[2]),))\n"
+        "db.commit()\n";
+    must_run({"/usr/bin/python3", "-c", replace_check, (database.folder() / "key4.db").string(), to_hex(value)});
     const std::string listed = database.certutil({"-K"});  // ends with an error where the password is not accepted
     const NssRows read = rows(database);
     const auto ours = decrypt_nss_value(read.password_check, *hash_nss_password(read.global_salt, password));
