@@ -6,6 +6,7 @@
 #include <openssl/params.h>
 
 #include <cstring>
+#include <ostream>
 #include <thread>
 
 #include "tests/unit/identity/keys.h"
@@ -36,6 +37,13 @@ struct SchemeCase {
   SignScheme scheme;
   std::size_t input;
 };
+
+/// The tests' names.
+void PrintTo(const SchemeCase& one, std::ostream* out) {
+  const char* hash = digest_name(one.scheme.digest);
+  *out << one.key << (one.scheme.algorithm == SignAlgorithm::kRsaPss ? ", PSS" : "") << ", "
+       << (hash != nullptr ? hash : "no hash") << ", " << one.input << " bytes";
+}
 
 class SoftwareKeyScheme : public ::testing::TestWithParam<SchemeCase> {};
 

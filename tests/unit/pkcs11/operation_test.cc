@@ -9,6 +9,7 @@
 #include <array>
 #include <map>
 #include <numeric>
+#include <ostream>
 
 #include "tests/unit/identity/keys.h"
 
@@ -88,6 +89,13 @@ struct Case {
     return {type, &pss, sizeof pss};
   }
 };
+
+/// The tests' names.
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.key << ", " << mechanism_name(one.type);
+  if (one.pss_hash != nullptr) *out << ", " << one.pss_hash << ", salt of " << one.pss.s_len;
+  *out << ", " << one.input << " bytes";
+}
 
 const char* mgf_name(CK_RSA_PKCS_MGF_TYPE mgf) {
   switch (mgf) {
@@ -501,6 +509,11 @@ struct CipherCase {
     return {type, &oaep, sizeof oaep};
   }
 };
+
+void PrintTo(const CipherCase& one, std::ostream* out) {
+  *out << mechanism_name(one.type);
+  if (one.hash != nullptr) *out << ", " << one.hash << ", MGF1 with " << one.mgf1;
+}
 
 std::array<CK_BYTE, 5> oaep_label{'l', 'a', 'b', 'e', 'l'};
 
