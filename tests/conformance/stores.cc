@@ -101,7 +101,7 @@ void build_pkcs12(BuiltStore& built) {
   built.untouched = path;
 }
 
-void build_softhsm(BuiltStore& built) {
+[[maybe_unused]] void build_softhsm(BuiltStore& built) {
   const Leaf& leaf = make_leaf(built);
   built.module_path = DEVTRUST_SOFTHSM;
   built.token_label = "JumpCloud Device Trust";
@@ -130,7 +130,7 @@ void build_softhsm(BuiltStore& built) {
   write(der, {"pubkey", "--usage-sign", use});
 }
 
-void build_softokn(BuiltStore& built) {
+[[maybe_unused]] void build_softokn(BuiltStore& built) {
   NssDatabase database(built.folder / "nss", built.store->password);
   database.import(make_leaf(built));
   built.module_path = DEVTRUST_SOFTOKN;

@@ -43,11 +43,12 @@ TEST_F(LibraryTest, HasOneEmptyTokenWhereNothingIsFound) {
 }
 
 TEST_F(LibraryTest, TokenSaysWhatIsWrongWithTheConfiguration) {
-  Library library(std::make_unique<Catalog>(std::vector<std::unique_ptr<StoreSource>>{}, std::vector<Profile>{}),
-                  std::make_unique<const Audit>("", false), false, "/etc/devtrust/config.toml:3:1: no such key");
-  const CK_SLOT_INFO info = slot(library).slot_info(*library.view(slot(library)));
+  const auto library = std::make_unique<Library>(
+      std::make_unique<Catalog>(std::vector<std::unique_ptr<StoreSource>>{}, std::vector<Profile>{}),
+      std::make_unique<const Audit>("", false), false, "/etc/devtrust/config.toml:3:1: no such key");
+  const CK_SLOT_INFO info = slot(*library).slot_info(*library->view(slot(*library)));
   EXPECT_EQ(field_text(info.slotDescription), "/etc/devtrust/config.toml:3:1: no such key");
-  EXPECT_EQ(field_text(slot(library).token_info().label), "Device trust is misconfigured");
+  EXPECT_EQ(field_text(slot(*library).token_info().label), "Device trust is misconfigured");
 }
 
 TEST_F(LibraryTest, FirstProfileTakesThePlaceholdersSlot) {
