@@ -10,6 +10,11 @@ def test_a_host_with_a_sqlite_of_its_own(rsa_home, module, helpers):
     assert "signed and verified" in text
 
 
+def test_a_host_that_is_a_pkcs11_module_itself(rsa_home, module, helpers):
+    text = rsa_home.run([helpers / "cryptoki_clash_host", module]).stdout
+    assert "signed and verified" in text
+
+
 def test_a_host_with_a_libcrypto_of_its_own_captures_a_dynamic_build(rsa_home, module, helpers):
     """Known, and why DEVTRUST_BUNDLED_CRYPTO exists: the dynamic linker gives the host's names to everybody."""
     if "libcrypto" not in run(["readelf", "--dynamic", module]).stdout:
