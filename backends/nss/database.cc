@@ -167,16 +167,22 @@ Result<void> check_mode(Connection& connection) {
   return {};
 }
 
-Result<std::set<std::string>> columns(const Connection& connection, const std::string& table) {
+/// Slower than reading what is wanted: asked only where that failed.
+Result<std::set<std::string>> table_columns(const Connection& connection, const std::string& table) {
   std::set<std::string> names;
   Statement statement(connection);
   if (auto prepared = statement.prepare("PRAGMA table_info(" + table + ')'); !prepared) return fail(prepared);
   while (true) {
     const auto more = statement.step();
     if (!more) return fail(more);
-    if (!*more) return names;
+    if (!*more) break;
     if (const auto name = statement.blob(1)) names.emplace(as_text(*name));
   }
+  if (names.empty()) {
+    return fail(ErrorCode::kCorrupt,
+                connection.path() + " is an SQLite database but has no table " + table + ": it is not NSS's");
+  }
+  return names;
 }
 
 Result<void> read_password(const Connection& connection, NssRows& rows) {
@@ -214,19 +220,20 @@ Result<void> read_keys(const Connection& connection, NssRows& rows) {
                                                     {"a165", &NssKeyRow::always_sensitive},
                                                     {"a180", &NssKeyRow::ec_params},
                                                     {"ad5a0db00", &NssKeyRow::ec_point}}};
-  const auto present = columns(connection, "nssPrivate");
-  if (!present) return fail(present);
-  if (present->empty()) {
-    return fail(ErrorCode::kCorrupt,
-                connection.path() + " is an SQLite database but has no table nssPrivate: it is not NSS's");
-  }
-  std::string sql = "SELECT ";
-  for (const Column& column : kColumns) {
-    sql +=
-        std::string(&column != kColumns.data() ? ", " : "") + (present->contains(column.name) ? column.name : "NULL");
-  }
+  const auto select = [](const std::set<std::string>* present) {
+    std::string sql = "SELECT ";
+    for (const Column& column : kColumns) {
+      if (&column != kColumns.data()) sql += ", ";
+      sql += present == nullptr || present->contains(column.name) ? column.name : "NULL";
+    }
+    return sql + " FROM nssPrivate WHERE a0 = ?1";
+  };
   Statement statement(connection);
-  if (auto prepared = statement.prepare(sql + " FROM nssPrivate WHERE a0 = ?1"); !prepared) return prepared;
+  if (!statement.prepare(select(nullptr))) {  // an older NSS knew fewer columns
+    const auto present = table_columns(connection, "nssPrivate");
+    if (!present) return fail(present);
+    if (auto prepared = statement.prepare(select(&*present)); !prepared) return prepared;
+  }
   statement.bind(1, kPrivateKeyClass);
   while (true) {
     const auto more = statement.step();
@@ -261,12 +268,6 @@ std::optional<Bytes> issuer_name(ByteView der) {
 
 /// The certificates of the keys by CKA_ID, then their issuers by name: all by NSS's own indexes, never by a scan.
 Result<void> read_certificates(const Connection& connection, NssRows& rows) {
-  const auto present = columns(connection, "nssPublic");
-  if (!present) return fail(present);
-  if (present->empty()) {
-    return fail(ErrorCode::kCorrupt,
-                connection.path() + " is an SQLite database but has no table nssPublic: it is not NSS's");
-  }
   std::set<Bytes> seen;
   const auto collect = [&](Statement& statement, ByteView key, std::size_t most) -> Result<void> {
     statement.bind(1, key);
@@ -281,8 +282,10 @@ Result<void> read_certificates(const Connection& connection, NssRows& rows) {
     return {};
   };
   Statement by_id(connection);
-  if (auto prepared = by_id.prepare("SELECT a11 FROM nssPublic WHERE a102 = ?1 AND a0 = ?2"); !prepared)
+  if (auto prepared = by_id.prepare("SELECT a11 FROM nssPublic WHERE a102 = ?1 AND a0 = ?2"); !prepared) {
+    if (const auto present = table_columns(connection, "nssPublic"); !present) return fail(present);
     return prepared;
+  }
   for (const NssKeyRow& key : rows.keys) {
     if (!key.id) continue;
     if (auto collected = collect(by_id, *key.id, kMaxIssuers); !collected) return collected;
