@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace devtrust {
 namespace {
@@ -43,6 +46,19 @@ TEST(SecureBytes, TwoSecretsNeverShareAPage) {
   const SecureBytes a(1);
   const SecureBytes b(1);
   EXPECT_NE(reinterpret_cast<std::uintptr_t>(a.data()) / 4096, reinterpret_cast<std::uintptr_t>(b.data()) / 4096);
+}
+
+TEST(SecureBytes, FreedPagesAreWiped) {
+  std::vector<std::uint8_t*> pages;
+  for (int i = 0; i < 20; ++i) pages.push_back(static_cast<std::uint8_t*>(secure_allocate(100)));
+  for (std::uint8_t* page : pages) {
+    std::memset(page, 0x77, 100);
+    secure_free(page, 100);
+  }
+  for (int i = 0; i < 20; ++i) {
+    const auto* page = static_cast<const std::uint8_t*>(secure_allocate(4096));
+    EXPECT_TRUE(std::all_of(page, page + 4096, [](std::uint8_t octet) { return octet == 0; }));
+  }
 }
 
 TEST(SecureBytes, ImpossibleSizesThrow) {
