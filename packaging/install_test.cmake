@@ -1,5 +1,5 @@
-# cmake -DBUILD=… -DWORK=… -DVERSION=… -P install_test.cmake: installs into a folder that is elsewhere than the configured
-# prefix, and uses what is there as a stranger's project does.
+# cmake -DBUILD=… -DWORK=… -DVERSION=… -DGENERATOR=… -P install_test.cmake: installs into a folder that is elsewhere than
+# the configured prefix, and uses what is there as a stranger's project does.
 cmake_minimum_required(VERSION 3.22)
 
 function(run)
@@ -28,4 +28,4 @@ if(NOT location STREQUAL DEVTRUST_PKCS11_MODULE OR NOT EXISTS "${location}")
   message(FATAL_ERROR "no module at ${location}")
 endif()
 ]=])
-run("${CMAKE_COMMAND}" -S "${WORK}/project" -B "${WORK}/project/build" "-DCMAKE_PREFIX_PATH=${prefix}" "-DWANTED=${VERSION}")
+run("${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${WORK}/project" -B "${WORK}/project/build" "-DCMAKE_PREFIX_PATH=${prefix}" "-DWANTED=${VERSION}")
