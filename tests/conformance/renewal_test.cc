@@ -228,15 +228,17 @@ class Renewal : public Conformance {
 TEST_P(Renewal, WhileThreadsSign) {
   const int count = renewals();
   const CK_SESSION_HANDLE kept = open();
-  const auto certificates = [&] {
+  const auto issuers = [&] {
     std::map<Bytes, CK_OBJECT_HANDLE> handles;
+    const std::string leaf = current(kept).id;  // which goes, and with enough renewals comes again
     for (const CK_OBJECT_HANDLE handle : find(kept, CKO_CERTIFICATE)) {
+      if (upper_hex(attribute(kept, handle, CKA_ID).value_or(Bytes{})) == leaf) continue;
       handles[attribute(kept, handle, CKA_VALUE).value_or(Bytes{})] = handle;
     }
     return handles;
   };
-  const auto before = certificates();
-  EXPECT_EQ(before.size(), 3U);
+  const auto before = issuers();
+  EXPECT_EQ(before.size(), 2U);
   EXPECT_EQ(current(kept).id, agent_->id());
 
   const std::ptrdiff_t descriptors = open_files();
@@ -273,17 +275,7 @@ TEST_P(Renewal, WhileThreadsSign) {
   EXPECT_EQ(files(), written) << "nobody writes but the agent";
   EXPECT_EQ(written.size(), 4U) << "cert9.db, key4.db, pkcs11.txt, password: no journal";
 
-  // What did not change is the same object still.
-  const auto after = certificates();
-  EXPECT_EQ(after.size(), 3U);
-  std::size_t same = 0;
-  for (const auto& [value, handle] : after) {
-    const auto known = before.find(value);
-    if (known == before.end()) continue;
-    EXPECT_EQ(handle, known->second);
-    ++same;
-  }
-  EXPECT_GE(same, 2U) << "the issuers";
+  EXPECT_EQ(issuers(), before) << "what did not change is the same object still";
 }
 
 TEST_P(Renewal, AnOperationFinishesOnTheKeyThatItBeganWith) {
