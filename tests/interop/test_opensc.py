@@ -223,7 +223,8 @@ def test_works_after_a_fork(module, rsa_home):
 def test_works_in_threads(module, rsa_home):
     threads = ["--test-threads", "ILGISLT0GI"] * 4
     text = tool(rsa_home, module, *threads, "-L")
-    assert "all threads have ended with CKR_OK" in text and text.count(TOKEN_LABEL) == 5, text
+    # Each of the five prints the token; pkcs11-tool's threads share one buffer for that, and mix up what is in it.
+    assert "all threads have ended with CKR_OK" in text and text.count("token label") == 5 and TOKEN_LABEL in text, text
 
 
 @pytest.mark.parametrize("arguments", [
