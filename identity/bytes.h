@@ -13,7 +13,7 @@ namespace devtrust {
 using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;
 
-/// Pages of their own: locked where mlock allows, left out of core dumps, wiped before they are given back.
+/// Pages of their own: locked where mlock allows, left out of core dumps, wiped when freed.
 /// `size` in bytes. Throws std::bad_alloc.
 void* secure_allocate(std::size_t size);
 void secure_free(void* memory, std::size_t size) noexcept;

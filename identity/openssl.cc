@@ -39,7 +39,7 @@ struct Corner {
   Corner& operator=(const Corner&) = delete;
 
   const std::uint64_t fork;
-  Corner* const abandoned;
+  Corner* const abandoned;  // so that leak checkers see that it is not lost
   OSSL_LIB_CTX* const context = OSSL_LIB_CTX_new();
   std::array<std::atomic<EVP_MD*>, 6> digests{};
 };

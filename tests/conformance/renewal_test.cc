@@ -210,13 +210,6 @@ class Renewal : public Conformance {
       for (std::uint64_t now = done; now < goal && !stop_; now = done) done.wait(now);
     }
   }
-  std::map<std::string, std::string> files() const {
-    std::map<std::string, std::string> contents;
-    for (const auto& entry : std::filesystem::directory_iterator(live_)) {
-      contents[entry.path().filename()] = read_file(entry.path());
-    }
-    return contents;
-  }
 
   std::filesystem::path live_;
   std::unique_ptr<Agent> agent_;
@@ -266,13 +259,13 @@ TEST_P(Renewal, WhileThreadsSign) {
   RecordProperty("renewals", count);
   RecordProperty("grown_kib", static_cast<int>(grown));
 
-  const auto written = files();
+  const auto written = file_contents(live_);
   wait_for_signatures(3);
   stop_ = true;
   for (std::thread& thread : threads) thread.join();
   EXPECT_FALSE(failed_);
   EXPECT_EQ(open_files(), descriptors) << "files stay open";
-  EXPECT_EQ(files(), written) << "nobody writes but the agent";
+  EXPECT_TRUE(file_contents(live_) == written) << "nobody writes but the agent";  // who wants to read its bytes?
   EXPECT_EQ(written.size(), 4U) << "cert9.db, key4.db, pkcs11.txt, password: no journal";
 
   EXPECT_EQ(issuers(), before) << "what did not change is the same object still";

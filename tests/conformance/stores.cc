@@ -165,16 +165,6 @@ const std::vector<Store>& table() {
   return stores;
 }
 
-/// All files of a folder with their contents, or the one file.
-std::map<std::string, std::string> contents(const fs::path& path) {
-  std::map<std::string, std::string> files;
-  if (!fs::is_directory(path)) return {{path, read_file(path)}};
-  for (const auto& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file()) files[entry.path()] = read_file(entry.path());
-  }
-  return files;
-}
-
 struct Kept {
   std::unique_ptr<BuiltStore> built;
   std::map<std::string, std::string> before;
@@ -192,7 +182,7 @@ class Untouched : public ::testing::Environment {
     for (const auto& [name, kept] : cache()) {
       if (kept.built->untouched.empty()) continue;
       // not EXPECT_EQ: nobody wants to read a database's bytes
-      EXPECT_TRUE(contents(kept.built->untouched) == kept.before) << name << " was written to";
+      EXPECT_TRUE(file_contents(kept.built->untouched) == kept.before) << name << " was written to";
     }
   }
 };
@@ -201,6 +191,15 @@ const ::testing::Environment* const untouched = ::testing::AddGlobalTestEnvironm
 }  // namespace
 
 void PrintTo(const Store* store, std::ostream* out) { *out << store->name; }
+
+std::map<std::string, std::string> file_contents(const fs::path& path) {
+  std::map<std::string, std::string> files;
+  if (!fs::is_directory(path)) return {{path, read_file(path)}};
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file()) files[entry.path()] = read_file(entry.path());
+  }
+  return files;
+}
 
 const std::vector<const Store*>& all_stores() {
   static const std::vector<const Store*> list = stores_that([](const Store&) { return true; });
@@ -229,7 +228,7 @@ BuiltStore& built(const Store& store) {
     auto made = std::make_unique<BuiltStore>();
     made->store = &store;
     store.build(*made);
-    if (!made->untouched.empty()) kept.before = contents(made->untouched);
+    if (!made->untouched.empty()) kept.before = file_contents(made->untouched);
     kept.built = std::move(made);
   }
   return *kept.built;

@@ -52,6 +52,9 @@ struct BuiltStore {
   std::filesystem::path untouched;                 ///< file or folder; at the process's end it must be what it was
 };
 
+/// All files of a folder with their contents, by path; or the one file.
+std::map<std::string, std::string> file_contents(const std::filesystem::path& path);
+
 const std::vector<const Store*>& all_stores();
 std::vector<const Store*> strict_stores();
 std::vector<const Store*> stores_that(const std::function<bool(const Store&)>& wanted);

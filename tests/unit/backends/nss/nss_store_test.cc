@@ -281,6 +281,12 @@ TEST_F(NssStoreTest, AnotherProgramsDatabaseIsNotNsss) {
   EXPECT_EQ(code_of("key4.db"), ErrorCode::kCorrupt);
 }
 
+TEST_F(NssStoreTest, AnotherProgramsCertificatesAreNotNsss) {
+  const NssDatabase database = make();
+  sql(database.folder() / "cert9.db", "DROP TABLE nssPublic;");
+  EXPECT_EQ(code_of("cert9.db is an SQLite database but has no table nssPublic"), ErrorCode::kCorrupt);
+}
+
 TEST_F(NssStoreTest, TruncatedAnywhereItDoesNotCrash) {
   const NssDatabase database = make();
   const std::string whole = read_file(database.folder() / "key4.db");
