@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
+#include <openssl/rand.h>
 
 #include <array>
 #include <atomic>
@@ -41,6 +42,7 @@ struct Corner {
   const std::uint64_t fork;
   Corner* const abandoned;  // so that leak checkers see that it is not lost
   OSSL_LIB_CTX* const context = OSSL_LIB_CTX_new();
+  OSSL_PROVIDER* const provider = context != nullptr ? OSSL_PROVIDER_load(context, "default") : nullptr;
   std::array<std::atomic<EVP_MD*>, 6> digests{};
 };
 
@@ -52,7 +54,10 @@ Corner* our_corner() {
   if (known != nullptr && known->fork == fork) return known;
   const ErrorQueueGuard guard;
   auto made = std::make_unique<Corner>(fork, known);
-  if (made->context == nullptr || OSSL_PROVIDER_load(made->context, "default") == nullptr) return nullptr;
+  // Not CTR-DRBG: it would fetch a cipher, see cipher_dispatch. SHA-256 gives the same 256 bits of strength.
+  if (made->provider == nullptr || RAND_set_DRBG_type(made->context, "HASH-DRBG", nullptr, nullptr, "SHA256") != 1) {
+    return nullptr;
+  }
   // Only threads of this process come here, so that what another one stored is ours as well.
   if (shared.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) return made.release();
   return known;
@@ -77,6 +82,11 @@ const EVP_MD* fetched_md(Digest digest) {
   if (made == nullptr || slot.compare_exchange_strong(md, made, std::memory_order_acq_rel)) return made;
   EVP_MD_free(made);
   return md;
+}
+
+OSSL_PROVIDER* default_provider() {
+  const Corner* corner = our_corner();
+  return corner != nullptr ? corner->provider : nullptr;
 }
 
 void use_libcrypto_once() {

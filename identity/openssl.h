@@ -18,6 +18,9 @@ namespace devtrust {
 /// Thread-safe. A forked child gets another one: what was made before the fork is not to be used in it.
 OSSL_LIB_CTX* libctx();
 
+/// The only provider in libctx(). Null when memory is short. Thread-safe.
+OSSL_PROVIDER* default_provider();
+
 /// Gives libcrypto its first work. The system's libcrypto then reads the process's openssl.cnf if nobody had it do that
 /// before: it looks for engines at the first digest and at the first key, whatever the library context. Our context
 /// takes nothing from it, but a provider or engine that stands there may call this very library back. So: call this
