@@ -152,9 +152,14 @@ Result<void> check_file(const std::string& path) {
   return {};
 }
 
-Result<void> check_mode(Connection& connection) {
+/// NSS makes tables and indexes only. Views, triggers and virtual tables would have SQLite do more than read rows, and
+/// a type that a hostile schema claims need not be what its text makes.
+Result<void> check_schema(Connection& connection) {
   Statement statement(connection);
-  if (auto prepared = statement.prepare("SELECT 1 FROM sqlite_master"); !prepared) {
+  if (auto prepared = statement.prepare("SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR "
+                                        "sql NOT LIKE 'CREATE TABLE %' AND sql NOT LIKE 'CREATE INDEX %' AND "
+                                        "sql NOT LIKE 'CREATE UNIQUE INDEX %'");
+      !prepared) {
     // Without shared memory SQLite cannot open a database in WAL mode, and says only that it cannot.
     if (prepared.error().code == ErrorCode::kAccessDenied) {
       return fail(ErrorCode::kUnsupported, connection.path() +
@@ -163,6 +168,13 @@ Result<void> check_mode(Connection& connection) {
                                                connection.path() + " 'PRAGMA journal_mode=DELETE'");
     }
     return prepared;
+  }
+  const auto strange = statement.step();
+  if (!strange) return fail(strange);
+  if (*strange) {
+    return fail(ErrorCode::kCorrupt, connection.path() +
+                                         " holds a view, a trigger or a virtual table, which NSS never makes: restore "
+                                         "it, or let the agent make it again");
   }
   return {};
 }
@@ -188,6 +200,7 @@ Result<std::set<std::string>> table_columns(const Connection& connection, const 
 Result<void> read_password(const Connection& connection, NssRows& rows) {
   Statement statement(connection);
   if (auto prepared = statement.prepare("SELECT item1, item2 FROM metaData WHERE id = 'password'"); !prepared) {
+    if (const auto present = table_columns(connection, "metaData"); !present) return fail(present);
     return prepared;
   }
   const auto found = statement.step();
@@ -335,7 +348,7 @@ Result<NssRows> read_nss_database(const std::string& folder) {
     Connection connection(**api, path);
     if (auto opened = connection.open(); !opened) return fail(opened);
     if (auto begun = begin(connection); !begun) return fail(begun);
-    if (auto usable = check_mode(connection); !usable) return fail(usable);
+    if (auto usable = check_schema(connection); !usable) return fail(usable);
     if (auto read = read_rows(connection, rows); !read) return fail(read);
   }
   return rows;

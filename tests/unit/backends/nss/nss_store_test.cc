@@ -278,7 +278,7 @@ TEST_F(NssStoreTest, WhatIsNoDatabaseIsSaidToBeNone) {
 TEST_F(NssStoreTest, AnotherProgramsDatabaseIsNotNsss) {
   fs::create_directories(folder_ / "nssdb");
   for (const char* file : {"cert9.db", "key4.db"}) sql(folder_ / "nssdb" / file, "CREATE TABLE notes (text);");
-  EXPECT_EQ(code_of("key4.db"), ErrorCode::kCorrupt);
+  EXPECT_EQ(code_of("key4.db is an SQLite database but has no table metaData: it is not NSS's"), ErrorCode::kCorrupt);
 }
 
 TEST_F(NssStoreTest, AnotherProgramsCertificatesAreNotNsss) {
@@ -306,9 +306,29 @@ TEST_F(NssStoreTest, HostileSchemaRunsNothing) {
       "ALTER TABLE nssPrivate RENAME TO hidden;"
       "CREATE VIEW nssPrivate AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
       "SELECT x AS id, X'00000003' AS a0 FROM n;");
-  const auto contents = store_at(database.folder())->read();
-  ASSERT_FALSE(contents);
-  EXPECT_EQ(contents.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(code_of("key4.db holds a view"), ErrorCode::kCorrupt);
+}
+
+TEST_F(NssStoreTest, VirtualTableIsNotNsss) {
+  const NssDatabase database = make();
+  sql(database.folder() / "cert9.db", "CREATE VIRTUAL TABLE notes USING fts5(text);");
+  EXPECT_EQ(code_of("cert9.db holds a view, a trigger or a virtual table"), ErrorCode::kCorrupt);
+}
+
+TEST_F(NssStoreTest, VirtualTableThatClaimsToBeATableIsNotNsss) {
+  const NssDatabase database = make();
+  sql(database.folder() / "key4.db",
+      "PRAGMA writable_schema = ON;"
+      "DELETE FROM sqlite_master WHERE type = 'index' AND tbl_name = 'nssPrivate';"
+      "UPDATE sqlite_master SET sql = 'CREATE/**/VIRTUAL TABLE nssPrivate USING fts3(a0, a11)' WHERE name = "
+      "'nssPrivate';");
+  EXPECT_EQ(code_of("key4.db holds a view, a trigger or a virtual table"), ErrorCode::kCorrupt);
+}
+
+TEST_F(NssStoreTest, TriggerIsNotNsss) {
+  const NssDatabase database = make();
+  sql(database.folder() / "key4.db", "CREATE TRIGGER t AFTER INSERT ON metaData BEGIN DELETE FROM nssPrivate; END;");
+  EXPECT_EQ(code_of("key4.db holds a view, a trigger or a virtual table"), ErrorCode::kCorrupt);
 }
 
 TEST_F(NssStoreTest, NewerNssMayAddColumnsAndTables) {
