@@ -81,16 +81,20 @@
 #define CK_SECURITY_DOMAIN_UNSPECIFIED (0UL)
 #endif
 
-#if CRYPTOKI_VERSION_MAJOR < 3
+namespace devtrust::pkcs11 {
 
-extern "C" {
-
-typedef struct CK_EDDSA_PARAMS {
+/// CK_EDDSA_PARAMS, which p11-kit lacks even where it has the rest of 3.0.
+struct EddsaParams {
   CK_BBOOL phFlag;
   CK_ULONG ulContextDataLen;
   CK_BYTE_PTR pContextData;
-} CK_EDDSA_PARAMS;
-typedef CK_EDDSA_PARAMS* CK_EDDSA_PARAMS_PTR;
+};
+
+}  // namespace devtrust::pkcs11
+
+#if CRYPTOKI_VERSION_MAJOR < 3
+
+extern "C" {
 
 typedef CK_ULONG CK_PROFILE_ID;
 typedef CK_PROFILE_ID* CK_PROFILE_ID_PTR;

@@ -1,6 +1,7 @@
 #include "pkcs11/function_lists.h"
 
 #include <array>
+#include <type_traits>
 
 namespace devtrust::pkcs11 {
 namespace {
@@ -176,7 +177,9 @@ constinit CK_FUNCTION_LIST_3_0 list_3_0 = {
 };
 // clang-format on
 
-constinit std::array<unsigned char, 8> name{'P', 'K', 'C', 'S', ' ', '1', '1', '\0'};
+// Headers do not agree on the sign of these characters.
+using NameCharacter = std::remove_pointer_t<decltype(CK_INTERFACE::pInterfaceName)>;
+constinit std::array<NameCharacter, 8> name{'P', 'K', 'C', 'S', ' ', '1', '1', '\0'};
 constinit std::array<CK_INTERFACE, 2> interface_list{{{name.data(), &list_3_0, 0}, {name.data(), &list_2_40, 0}}};
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "pkcs11/init_string.h"
 
+#include <algorithm>
+
 #include "identity/process.h"
 
 namespace devtrust::pkcs11 {

@@ -182,7 +182,7 @@ Answer<T> read_parameter(const CK_MECHANISM& mechanism) {
 Answer<SignPlan> plan_pss(const CK_MECHANISM& mechanism, Digest hash, const PublicKey& key) {
   const auto parameter = read_parameter<CK_RSA_PKCS_PSS_PARAMS>(mechanism);
   if (!parameter) return tl::unexpected(parameter.error());
-  const Digest digest = digest_of(parameter->hash_alg);
+  const Digest digest = digest_of(parameter->hashAlg);
   const Digest mgf1 = mgf1_digest(parameter->mgf);
   if (digest == Digest::kNone || mgf1 == Digest::kNone) {
     return bad_parameter("the PSS parameter names an unknown hash or mask function");
@@ -193,15 +193,15 @@ Answer<SignPlan> plan_pss(const CK_MECHANISM& mechanism, Digest hash, const Publ
   // RFC 8017 §9.1.1: the encoded message is one bit shorter than the modulus.
   const std::size_t encoded = (static_cast<std::size_t>(key.bits()) + 6) / 8;
   const std::size_t taken = digest_size(digest) + 2;
-  if (encoded < taken || parameter->s_len > encoded - taken) {
+  if (encoded < taken || parameter->sLen > encoded - taken) {
     return bad_parameter("the salt is too long for a key of " + std::to_string(key.bits()) + " bits");
   }
-  return SignPlan{{SignAlgorithm::kRsaPss, digest, mgf1, static_cast<std::uint16_t>(parameter->s_len)}, hash};
+  return SignPlan{{SignAlgorithm::kRsaPss, digest, mgf1, static_cast<std::uint16_t>(parameter->sLen)}, hash};
 }
 
 Answer<> check_eddsa_parameter(const CK_MECHANISM& mechanism) {
   if (mechanism.ulParameterLen == 0) return {};
-  const auto parameter = read_parameter<CK_EDDSA_PARAMS>(mechanism);
+  const auto parameter = read_parameter<EddsaParams>(mechanism);
   if (!parameter) return tl::unexpected(parameter.error());
   if (parameter->phFlag != CK_FALSE || parameter->ulContextDataLen != 0) {
     return bad_parameter("only pure EdDSA without a context is supported");
@@ -212,23 +212,23 @@ Answer<> check_eddsa_parameter(const CK_MECHANISM& mechanism) {
 Answer<CipherScheme> plan_oaep(const CK_MECHANISM& mechanism, const PublicKey& key) {
   const auto parameter = read_parameter<CK_RSA_PKCS_OAEP_PARAMS>(mechanism);
   if (!parameter) return tl::unexpected(parameter.error());
-  const Digest digest = digest_of(parameter->hash_alg);
+  const Digest digest = digest_of(parameter->hashAlg);
   const Digest mgf1 = mgf1_digest(parameter->mgf);
   if (digest == Digest::kNone || mgf1 == Digest::kNone) {
     return bad_parameter("the OAEP parameter names an unknown hash or mask function");
   }
-  const CK_ULONG length = parameter->source_data_len;
+  const CK_ULONG length = parameter->ulSourceDataLen;
   // 0 is what callers write who have no label.
   if (parameter->source != CKZ_DATA_SPECIFIED && (parameter->source != 0 || length != 0)) {
     return bad_parameter("the OAEP parameter names an unknown source");
   }
-  if ((parameter->source_data == nullptr && length != 0) || length > INT_MAX) {
+  if ((parameter->pSourceData == nullptr && length != 0) || length > INT_MAX) {
     return bad_parameter("the OAEP parameter's label is NULL or too long");
   }
   if (key.field_size() < 2 * digest_size(digest) + 2) {
     return bad_parameter("the hash is too long for a key of " + std::to_string(key.bits()) + " bits");
   }
-  const auto* label = static_cast<const CK_BYTE*>(parameter->source_data);
+  const auto* label = static_cast<const CK_BYTE*>(parameter->pSourceData);
   return CipherScheme{CipherAlgorithm::kRsaOaep, digest, mgf1, Bytes(label, label + length)};
 }
 
@@ -341,16 +341,16 @@ Answer<DerivePlan> plan_derive(const CK_MECHANISM& mechanism, const PublicKey& k
   if (!parameter) return tl::unexpected(parameter.error());
   const auto kdf = kdf_digest(parameter->kdf);
   if (!kdf) return bad_parameter("the ECDH parameter names an unknown key derivation function");
-  const CK_ULONG shared = parameter->shared_data_len;
-  if (parameter->shared_data == nullptr ? shared != 0 : *kdf == Digest::kNone && shared != 0) {
+  const CK_ULONG shared = parameter->ulSharedDataLen;
+  if (parameter->pSharedData == nullptr ? shared != 0 : *kdf == Digest::kNone && shared != 0) {
     return bad_parameter("the ECDH parameter's shared data is NULL, or has no function that takes it");
   }
-  if (parameter->public_data == nullptr) return bad_parameter("the ECDH parameter has no public point");
-  const auto peer = PublicKey::ec(key.ec_params(), ByteView(parameter->public_data, parameter->public_data_len));
+  if (parameter->pPublicData == nullptr) return bad_parameter("the ECDH parameter has no public point");
+  const auto peer = PublicKey::ec(key.ec_params(), ByteView(parameter->pPublicData, parameter->ulPublicDataLen));
   if (!peer || peer->evp() == nullptr) {
     return bad_parameter("the ECDH parameter's public point is not one of the key's curve");
   }
-  return DerivePlan{*peer, *kdf, ByteView(parameter->shared_data, shared)};
+  return DerivePlan{*peer, *kdf, ByteView(parameter->pSharedData, shared)};
 }
 
 }  // namespace devtrust::pkcs11

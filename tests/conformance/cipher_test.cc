@@ -21,7 +21,7 @@ class Ciphers : public Conformance {
     std::vector<CipherCase> all = peer_->cipher_cases();
     if (!holds(Rule::kEveryOaep)) {
       std::erase_if(all, [](const CipherCase& one) {
-        return one.has_oaep && (one.oaep.hash_alg != CKM_SHA_1 || !one.label.empty());
+        return one.has_oaep && (one.oaep.hashAlg != CKM_SHA_1 || !one.label.empty());
       });
     }
     return all;

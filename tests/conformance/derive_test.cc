@@ -95,8 +95,8 @@ TEST_P(Derive, WithAKeyDerivationFunction) {
       auto with = parameters(kdf);
       ASSERT_THAT(derive(with, wanted, key), ok());
       EXPECT_EQ(attribute(session_, key, CKA_VALUE), other_->derive(peer_->key(), name, {}, length));
-      with.shared_data = shared.data();
-      with.shared_data_len = shared.size();
+      with.pSharedData = shared.data();
+      with.ulSharedDataLen = shared.size();
       ASSERT_THAT(derive(with, wanted, key), ok());
       EXPECT_EQ(attribute(session_, key, CKA_VALUE), other_->derive(peer_->key(), name, shared, length));
     }
@@ -112,8 +112,8 @@ TEST_P(Derive, ThePointMayBeADerOctetString) {
   describe(wanted, field_size());
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
   auto with = parameters();
-  with.public_data = der.data();
-  with.public_data_len = der.size();
+  with.pPublicData = der.data();
+  with.ulPublicDataLen = der.size();
   ASSERT_THAT(derive(with, wanted, key), ok()) << "PKCS#11 3.0 §2.3.7 lets callers give either form";
   EXPECT_EQ(attribute(session_, key, CKA_VALUE), other_->derive(peer_->key(), nullptr, {}, 0));
 }
@@ -212,10 +212,10 @@ TEST_P(Derive, Parameters) {
   with = parameters(4711);
   EXPECT_THAT(derive(with, wanted, key), refused);
   with = parameters();
-  with.public_data = nullptr;
+  with.pPublicData = nullptr;
   EXPECT_THAT(derive(with, wanted, key), refused);
   with = parameters();
-  with.public_data_len -= 1;
+  with.ulPublicDataLen -= 1;
   EXPECT_THAT(derive(with, wanted, key), refused);
   with = parameters();
   point_.back() ^= 1U;
@@ -226,8 +226,8 @@ TEST_P(Derive, Parameters) {
   point_ = other_->point();
   with = parameters();
   Bytes shared = some_bytes(4);
-  with.shared_data = shared.data();
-  with.shared_data_len = shared.size();
+  with.pSharedData = shared.data();
+  with.ulSharedDataLen = shared.size();
   EXPECT_THAT(derive(with, wanted, key), refused) << "CKD_NULL takes no shared data";
 }
 

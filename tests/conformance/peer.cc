@@ -84,7 +84,7 @@ void set_padding(EVP_PKEY_CTX* context, const SignCase& how) {
       break;
     case SignCase::Padding::kPss:
       check(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1, "padding");
-      check(EVP_PKEY_CTX_set_rsa_pss_saltlen(context, static_cast<int>(how.pss.s_len)) == 1, "salt");
+      check(EVP_PKEY_CTX_set_rsa_pss_saltlen(context, static_cast<int>(how.pss.sLen)) == 1, "salt");
       check(EVP_PKEY_CTX_set_rsa_mgf1_md(context, hash_of_mgf(how.pss.mgf).md()) == 1, "mgf");
       break;
     case SignCase::Padding::kEcdsa:
@@ -142,8 +142,8 @@ CK_MECHANISM SignCase::mechanism() const {
 CK_MECHANISM CipherCase::mechanism() const {
   if (!has_oaep) return {type, nullptr, 0};
   pointed_ = oaep;
-  pointed_.source_data = label.empty() ? nullptr : const_cast<std::uint8_t*>(label.data());
-  pointed_.source_data_len = label.size();
+  pointed_.pSourceData = label.empty() ? nullptr : const_cast<std::uint8_t*>(label.data());
+  pointed_.ulSourceDataLen = label.size();
   return {type, &pointed_, sizeof pointed_};
 }
 
@@ -281,7 +281,7 @@ bool Peer::verify(const SignCase& how, ByteView input, ByteView signature) const
   if (how.padding == SignCase::Padding::kPss) {
     check(EVP_PKEY_verify_init(context.get()) == 1, "verify init");
     set_padding(context.get(), how);
-    check(EVP_PKEY_CTX_set_signature_md(context.get(), hash_of(how.pss.hash_alg).md()) == 1, "hash");
+    check(EVP_PKEY_CTX_set_signature_md(context.get(), hash_of(how.pss.hashAlg).md()) == 1, "hash");
     return EVP_PKEY_verify(context.get(), signature.data(), signature.size(), input.data(), input.size()) == 1;
   }
   check(EVP_PKEY_verify_recover_init(context.get()) == 1, "recover init");
@@ -315,7 +315,7 @@ Bytes Peer::sign(const SignCase& how, ByteView input) const {
     check(EVP_PKEY_sign_init(context.get()) == 1, "sign init");
     set_padding(context.get(), how);
     if (how.has_pss) {
-      check(EVP_PKEY_CTX_set_signature_md(context.get(), hash_of(how.pss.hash_alg).md()) == 1, "hash");
+      check(EVP_PKEY_CTX_set_signature_md(context.get(), hash_of(how.pss.hashAlg).md()) == 1, "hash");
     }
     const Bytes prepared = how.hash != nullptr ? digest(how.hash, input) : to_bytes(input);
     check(EVP_PKEY_sign(context.get(), signature.data(), &length, prepared.data(), prepared.size()) == 1, "sign");
@@ -333,7 +333,7 @@ void set_cipher(EVP_PKEY_CTX* context, const CipherCase& how) {
     return;
   }
   check(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1, "padding");
-  check(EVP_PKEY_CTX_set_rsa_oaep_md(context, hash_of(how.oaep.hash_alg).md()) == 1, "hash");
+  check(EVP_PKEY_CTX_set_rsa_oaep_md(context, hash_of(how.oaep.hashAlg).md()) == 1, "hash");
   check(EVP_PKEY_CTX_set_rsa_mgf1_md(context, hash_of_mgf(how.oaep.mgf).md()) == 1, "mgf");
   if (!how.label.empty()) {
     void* label = OPENSSL_memdup(how.label.data(), how.label.size());

@@ -517,7 +517,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, NoRecovery, ::testing::ValuesIn(stores_that([](
 class EddsaSigning : public Signing {};
 
 TEST_P(EddsaSigning, Parameters) {
-  CK_EDDSA_PARAMS parameters{CK_FALSE, 0, nullptr};
+  pkcs11::EddsaParams parameters{CK_FALSE, 0, nullptr};
   CK_MECHANISM mechanism{CKM_EDDSA, &parameters, sizeof parameters};
   const Bytes data = some_bytes(33);
   ASSERT_THAT(f_->C_SignInit(session_, &mechanism, private_), ok());

@@ -293,10 +293,10 @@ class Caller {
       }
       case 5: {
         const Given context = given();
-        return with(type, CK_EDDSA_PARAMS{input_.octet(), context.length, context.data});
+        return with(type, pkcs11::EddsaParams{input_.octet(), context.length, context.data});
       }
       case 6: {  // shorter than any parameter that holds a pointer
-        const ByteView bytes = input_.bytes(input_.octet() % sizeof(CK_EDDSA_PARAMS));
+        const ByteView bytes = input_.bytes(input_.octet() % sizeof(pkcs11::EddsaParams));
         return {type, copy(bytes), bytes.size()};
       }
       default:

@@ -207,14 +207,14 @@ TEST(MechanismPlan, OfPssWithAKeyThatTheHashFills) {
   const PublicKey rsa = public_key("rsa:1024");
   CK_RSA_PKCS_PSS_PARAMS parameter{CKM_SHA512, CKG_MGF1_SHA512, 62};
   EXPECT_EQ(rv(plan_sign(with(CKM_RSA_PKCS_PSS, parameter), rsa)), CKR_OK);
-  parameter.s_len = 63;
+  parameter.sLen = 63;
   EXPECT_EQ(rv(plan_sign(with(CKM_RSA_PKCS_PSS, parameter), rsa)), CKR_MECHANISM_PARAM_INVALID);
 }
 
 TEST(MechanismPlan, OfEddsa) {
   const PublicKey ed448 = public_key("ed448");
   EXPECT_EQ(rv(plan_sign(plain(CKM_EDDSA), ed448)), CKR_OK);
-  CK_EDDSA_PARAMS parameter{CK_FALSE, 0, nullptr};
+  EddsaParams parameter{CK_FALSE, 0, nullptr};
   EXPECT_EQ(rv(plan_sign(with(CKM_EDDSA, parameter), ed448)), CKR_OK);
   EXPECT_EQ(rv(plan_sign(with(CKM_EDDSA, parameter), public_key("ed25519"))), CKR_OK);
   parameter.phFlag = CK_TRUE;

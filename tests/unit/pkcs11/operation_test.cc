@@ -93,7 +93,7 @@ struct Case {
 /// The tests' names.
 void PrintTo(const Case& one, std::ostream* out) {
   *out << one.key << ", " << mechanism_name(one.type);
-  if (one.pss_hash != nullptr) *out << ", " << one.pss_hash << ", salt of " << one.pss.s_len;
+  if (one.pss_hash != nullptr) *out << ", " << one.pss_hash << ", salt of " << one.pss.sLen;
   *out << ", " << one.input << " bytes";
 }
 
@@ -121,7 +121,7 @@ void set_up(EVP_PKEY_CTX* context, const Case& with) {
     ASSERT_GT(EVP_PKEY_CTX_set_signature_md(context, md.get()), 0);
   }
   ASSERT_GT(EVP_PKEY_CTX_set_rsa_mgf1_md_name(context, mgf_name(with.pss.mgf), nullptr), 0);
-  ASSERT_GT(EVP_PKEY_CTX_set_rsa_pss_saltlen(context, static_cast<int>(with.pss.s_len)), 0);
+  ASSERT_GT(EVP_PKEY_CTX_set_rsa_pss_saltlen(context, static_cast<int>(with.pss.sLen)), 0);
 }
 
 bool edwards(EVP_PKEY* key) { return EVP_PKEY_is_a(key, "ED25519") == 1 || EVP_PKEY_is_a(key, "ED448") == 1; }
@@ -528,7 +528,7 @@ class CipherMechanism : public ::testing::TestWithParam<CipherCase> {
     if (GetParam().hash == nullptr) return context;
     EXPECT_GT(EVP_PKEY_CTX_set_rsa_oaep_md_name(context.get(), GetParam().hash, nullptr), 0);
     EXPECT_GT(EVP_PKEY_CTX_set_rsa_mgf1_md_name(context.get(), GetParam().mgf1, nullptr), 0);
-    if (GetParam().oaep.source_data_len > 0) {
+    if (GetParam().oaep.ulSourceDataLen > 0) {
       void* label = OPENSSL_memdup(oaep_label.data(), oaep_label.size());
       EXPECT_GT(EVP_PKEY_CTX_set0_rsa_oaep_label(context.get(), label, static_cast<int>(oaep_label.size())), 0);
     }
