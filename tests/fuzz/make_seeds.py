@@ -15,6 +15,13 @@ INIT_STRINGS = {
     "unknown": "configdir='' tokens=<0x1=[]>",
 }
 
+URIS = {
+    "profile": "devtrust:jumpcloud?pin-source=file:/run/pin",
+    "token": "pkcs11:token=JumpCloud%20Device%20Trust;object=JumpCloud%20Device%20Trust;type=private;id=%00%ff",
+    "slot": "pkcs11:slot-id=1;slot-description=d;slot-manufacturer=m;library-version=2.40?pin-value=1%202",
+    "module": "PKCS11:?module-name=n&module-path=/usr/lib/n.so",
+}
+
 CONFIGS = {
     "full": """
 trace = "/var/log/devtrust"
@@ -196,6 +203,7 @@ def main():
             "nss_database": dict(databases(pki)),
             "nss_rows": {name: bytes(octets) for name, octets in ROWS.items()},
             "pkcs11_calls": {name: bytes(octets) for name, octets in CALLS.items()},
+            "uri": {name: text.encode() for name, text in URIS.items()},
         }
     for target, files in seeds.items():
         (out / target).mkdir(parents=True)

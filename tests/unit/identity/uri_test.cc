@@ -1,0 +1,228 @@
+#include "identity/uri.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <p11-kit/uri.h>
+
+#include <memory>
+#include <ostream>
+
+namespace devtrust {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Uri good(std::string_view text) {
+  auto uri = parse_uri(text);
+  EXPECT_TRUE(uri) << text << ": " << uri.error().message;
+  return uri ? *std::move(uri) : Uri{};
+}
+
+std::string wrong(std::string_view text) {
+  const auto uri = parse_uri(text);
+  EXPECT_FALSE(uri) << text;
+  if (uri) return "";
+  EXPECT_EQ(uri.error().code, ErrorCode::kInvalidArgument);
+  return uri.error().message;
+}
+
+std::string pin_of(const Uri& uri) { return uri.pin_value ? std::string(as_text(*uri.pin_value)) : "(none)"; }
+
+TEST(Uri, DevtrustNamesAProfileOrNone) {
+  EXPECT_EQ(good("devtrust:").profile, "");
+  EXPECT_EQ(good("devtrust:").scheme, UriScheme::kDevtrust);
+  EXPECT_EQ(good("devtrust:jumpcloud").profile, "jumpcloud");
+  EXPECT_EQ(good("DevTrust:jump%2Dcloud-2").profile, "jump-cloud-2");
+}
+
+TEST(Uri, DevtrustTakesAPassword) {
+  EXPECT_EQ(pin_of(good("devtrust:?pin-value=a%20b")), "a b");
+  EXPECT_EQ(good("devtrust:okta?pin-source=file:/run/pin").pin_source, "file:/run/pin");
+  EXPECT_EQ(good("devtrust:okta?").profile, "okta");
+}
+
+TEST(Uri, ProfilesNamesAreChecked) {
+  EXPECT_THAT(wrong("devtrust:Jump"), HasSubstr("character 10"));
+  EXPECT_THAT(wrong("devtrust://jumpcloud"), HasSubstr("devtrust:jumpcloud"));
+  EXPECT_THAT(wrong("devtrust:jump;type=cert"), HasSubstr("does not name a profile"));
+  EXPECT_THAT(wrong("devtrust:?module-name=x"), HasSubstr("known are pin-source and pin-value"));
+}
+
+TEST(Uri, OtherSchemesAreNone) {
+  for (const char* text : {"", "devtrust", "pkcs11", "file:/etc/passwd", "devtrust;", ":", "pkcs12:x"}) {
+    EXPECT_THAT(wrong(text), HasSubstr("begins neither"));
+  }
+}
+
+TEST(Uri, Pkcs11TakesEveryAttribute) {
+  const Uri uri = good(
+      "pkcs11:token=A%20token;manufacturer=m;model=o;serial=00%3b1;object=an%3Dobject;id=%00%FFz;type=private;"
+      "slot-id=18446744073709551615;slot-manufacturer=sm;slot-description=sd;library-manufacturer=lm;"
+      "library-description=ld;library-version=3.12?module-name=n&module-path=/p&pin-source=/etc/pin");
+  EXPECT_EQ(uri.scheme, UriScheme::kPkcs11);
+  EXPECT_EQ(uri.token, "A token");
+  EXPECT_EQ(uri.manufacturer, "m");
+  EXPECT_EQ(uri.model, "o");
+  EXPECT_EQ(uri.serial, "00;1");
+  EXPECT_EQ(uri.object, "an=object");
+  EXPECT_EQ(uri.id, (Bytes{0, 0xFF, 'z'}));
+  EXPECT_EQ(uri.type, UriType::kPrivateKey);
+  EXPECT_EQ(uri.slot_id, 18446744073709551615U);
+  EXPECT_EQ(uri.slot_manufacturer, "sm");
+  EXPECT_EQ(uri.slot_description, "sd");
+  EXPECT_EQ(uri.library_manufacturer, "lm");
+  EXPECT_EQ(uri.library_description, "ld");
+  EXPECT_EQ(uri.library_version, "3.12");
+  EXPECT_EQ(uri.module_name, "n");
+  EXPECT_EQ(uri.module_path, "/p");
+  EXPECT_EQ(uri.pin_source, "/etc/pin");
+  EXPECT_FALSE(uri.pin_value);
+}
+
+TEST(Uri, WhatIsNotMentionedIsUnset) {
+  const Uri uri = good("pkcs11:");
+  EXPECT_FALSE(uri.token || uri.object || uri.id || uri.type || uri.slot_id || uri.pin_source);
+  EXPECT_EQ(good("pkcs11:token=").token, "");
+  EXPECT_EQ(good("pkcs11:?pin-value=").pin_value->size(), 0U);
+}
+
+TEST(Uri, TypesAreThoseOfTheStandard) {
+  EXPECT_EQ(good("pkcs11:type=cert").type, UriType::kCertificate);
+  EXPECT_EQ(good("pkcs11:type=data").type, UriType::kData);
+  EXPECT_EQ(good("pkcs11:type=public").type, UriType::kPublicKey);
+  EXPECT_EQ(good("pkcs11:type=secret-key").type, UriType::kSecretKey);
+  EXPECT_THAT(wrong("pkcs11:token=x;type=Cert"), HasSubstr("type at character 21"));
+}
+
+TEST(Uri, UnknownAttributesAreNamedByTheirPlace) {
+  EXPECT_THAT(wrong("pkcs11:token=x;tokn=y"), HasSubstr("unknown attribute at character 16"));
+  EXPECT_THAT(wrong("pkcs11:x-vendor=y"), HasSubstr("known are token, manufacturer"));
+  EXPECT_THAT(wrong("pkcs11:Token=y"), HasSubstr("unknown attribute at character 8"));
+  EXPECT_THAT(wrong("pkcs11:pin-value=secret"), Not(HasSubstr("secret, ")));
+  EXPECT_THAT(wrong("pkcs11:?token=y"), HasSubstr("known are pin-source, pin-value, module-name and module-path"));
+}
+
+TEST(Uri, DuplicatesAreNamedByTheirPlace) {
+  EXPECT_EQ(wrong("pkcs11:token=a;object=o;token=a"), "the URI has token a second time at character 25");
+  EXPECT_EQ(wrong("pkcs11:?pin-source=/a&pin-source=/b"), "the URI has pin-source a second time at character 23");
+  EXPECT_THAT(wrong("pkcs11:?pin-source=/a&pin-value=b"), HasSubstr("both pin-value and pin-source"));
+}
+
+TEST(Uri, AttributesNeedValues) {
+  EXPECT_EQ(wrong("pkcs11:token"), "the URI has no NAME=VALUE at character 8");
+  EXPECT_EQ(wrong("pkcs11:token=x;"), "the URI has no NAME=VALUE at character 16");
+  EXPECT_EQ(wrong("pkcs11:token=x;;object=y"), "the URI has no NAME=VALUE at character 16");
+  EXPECT_EQ(wrong("pkcs11:token=x?pin-value"), "the URI has no NAME=VALUE at character 16");
+  EXPECT_EQ(wrong("pkcs11:?pin-value=1&"), "the URI has no NAME=VALUE at character 21");
+}
+
+TEST(Uri, EscapesAreCheckedAndNamedByTheirPlace) {
+  EXPECT_THAT(wrong("pkcs11:token=ab%2"), HasSubstr("at character 16"));
+  EXPECT_THAT(wrong("pkcs11:token=%"), HasSubstr("at character 14"));
+  EXPECT_THAT(wrong("pkcs11:id=%0g"), HasSubstr("at character 11"));
+  EXPECT_THAT(wrong("pkcs11:token=My Token"), HasSubstr("at character 16: a space is written %20"));
+  EXPECT_THAT(wrong("devtrust:a\n"), HasSubstr("at character 11"));
+  EXPECT_EQ(good("pkcs11:object=%41+\xC3\xA4%c3%A4").object, "A+\xC3\xA4\xC3\xA4");
+}
+
+TEST(Uri, NumbersAreChecked) {
+  for (const char* text : {"pkcs11:slot-id=", "pkcs11:slot-id=-1", "pkcs11:slot-id=0x1", "pkcs11:slot-id=1%31",
+                           "pkcs11:slot-id=18446744073709551616"}) {
+    EXPECT_THAT(wrong(text), HasSubstr("slot-id at character 16")) << text;
+  }
+  EXPECT_EQ(good("pkcs11:library-version=255").library_version, "255");
+  for (const char* version : {"", ".", "1.", ".1", "256", "1.256", "1.2.3", "a", "-1"}) {
+    EXPECT_THAT(wrong("pkcs11:library-version=" + std::string(version)), HasSubstr("character 24")) << version;
+  }
+}
+
+TEST(Uri, MessagesRepeatNoValue) {
+  for (const char* text : {"pkcs11:?pin-value=hush hush", "pkcs11:?pin-value=hush%2", "pkcs11:hush=1", "devtrust:HUSH",
+                           "pkcs11:?pin-value=hush&hush=hush", "pkcs11:type=hush", "pkcs11:slot-id=hush"}) {
+    EXPECT_THAT(wrong(text), Not(testing::AnyOf(HasSubstr("hush"), HasSubstr("HUSH")))) << text;
+  }
+}
+
+TEST(Uri, TooLongIsRefused) { EXPECT_THAT(wrong("pkcs11:object=" + std::string(20000, 'x')), HasSubstr("16 KiB")); }
+
+struct Case {
+  const char* name;
+  const char* text;
+  friend std::ostream& operator<<(std::ostream& out, const Case& self) { return out << self.name; }
+};
+
+class UriOracle : public testing::TestWithParam<Case> {};
+
+// p11-kit reads each of these as we do.
+TEST_P(UriOracle, P11KitAgrees) {
+  const Uri uri = good(GetParam().text);
+  const std::unique_ptr<P11KitUri, decltype(&p11_kit_uri_free)> theirs(p11_kit_uri_new(), p11_kit_uri_free);
+  ASSERT_EQ(p11_kit_uri_parse(GetParam().text, P11_KIT_URI_FOR_ANY, theirs.get()), P11_KIT_URI_OK);
+  EXPECT_EQ(p11_kit_uri_any_unrecognized(theirs.get()), 0);
+
+  const auto attribute = [&](CK_ATTRIBUTE_TYPE type) -> std::optional<std::string> {
+    const CK_ATTRIBUTE* found = p11_kit_uri_get_attribute(theirs.get(), type);
+    if (found == nullptr) return std::nullopt;
+    return std::string(static_cast<const char*>(found->pValue), found->ulValueLen);
+  };
+  const auto text = [](const char* value) {
+    return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+  };
+  // p11-kit's fields are padded with blanks; one that was not mentioned is all zero.
+  const auto field = [](const unsigned char* value, std::size_t size) -> std::optional<std::string> {
+    if (value[0] == 0) return std::nullopt;
+    std::string padded(reinterpret_cast<const char*>(value), size);
+    return padded.substr(0, padded.find_last_not_of(' ') + 1);
+  };
+  const CK_TOKEN_INFO* token = p11_kit_uri_get_token_info(theirs.get());
+  const CK_SLOT_INFO* slot = p11_kit_uri_get_slot_info(theirs.get());
+  const CK_INFO* module = p11_kit_uri_get_module_info(theirs.get());
+  EXPECT_EQ(uri.token, field(token->label, sizeof token->label));
+  EXPECT_EQ(uri.manufacturer, field(token->manufacturerID, sizeof token->manufacturerID));
+  EXPECT_EQ(uri.model, field(token->model, sizeof token->model));
+  EXPECT_EQ(uri.serial, field(token->serialNumber, sizeof token->serialNumber));
+  EXPECT_EQ(uri.slot_manufacturer, field(slot->manufacturerID, sizeof slot->manufacturerID));
+  EXPECT_EQ(uri.slot_description, field(slot->slotDescription, sizeof slot->slotDescription));
+  EXPECT_EQ(uri.library_manufacturer, field(module->manufacturerID, sizeof module->manufacturerID));
+  EXPECT_EQ(uri.library_description, field(module->libraryDescription, sizeof module->libraryDescription));
+  EXPECT_EQ(uri.slot_id.value_or(CK_UNAVAILABLE_INFORMATION), p11_kit_uri_get_slot_id(theirs.get()));
+  EXPECT_EQ(uri.object, attribute(CKA_LABEL));
+  EXPECT_EQ(uri.id ? std::optional<std::string>(as_text(*uri.id)) : std::nullopt, attribute(CKA_ID));
+  EXPECT_EQ(uri.pin_value ? std::optional<std::string>(as_text(*uri.pin_value)) : std::nullopt,
+            text(p11_kit_uri_get_pin_value(theirs.get())));
+  EXPECT_EQ(uri.pin_source, text(p11_kit_uri_get_pin_source(theirs.get())));
+  EXPECT_EQ(uri.module_name, text(p11_kit_uri_get_module_name(theirs.get())));
+  EXPECT_EQ(uri.module_path, text(p11_kit_uri_get_module_path(theirs.get())));
+  const auto kind = attribute(CKA_CLASS);
+  ASSERT_EQ(uri.type.has_value(), kind.has_value());
+  if (kind) {
+    static constexpr std::array<CK_OBJECT_CLASS, 5> kClasses{CKO_CERTIFICATE, CKO_DATA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
+                                                             CKO_SECRET_KEY};
+    EXPECT_EQ(*kind, std::string(reinterpret_cast<const char*>(&kClasses.at(static_cast<std::size_t>(*uri.type))),
+                                 sizeof(CK_OBJECT_CLASS)));
+  }
+  if (uri.library_version) {
+    EXPECT_EQ(*uri.library_version,
+              std::to_string(module->libraryVersion.major) + "." + std::to_string(module->libraryVersion.minor));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Uris, UriOracle,
+    testing::Values(
+        Case{"Empty", "pkcs11:"}, Case{"EmptyQuery", "pkcs11:?"},
+        Case{"Token", "pkcs11:token=JumpCloud%20Device%20Trust;object=JumpCloud%20Device%20Trust;type=private"},
+        Case{"TokenInfo", "pkcs11:manufacturer=devtrust;model=device-trust;serial=0a%3B%2f"},
+        Case{"Id", "pkcs11:id=%01%02%00%ff;type=cert"}, Case{"RawId", "pkcs11:id=abc%2Fd;type=public"},
+        Case{"Data", "pkcs11:type=data;object=x"}, Case{"SecretKey", "pkcs11:type=secret-key"},
+        Case{"Slot", "pkcs11:slot-id=17;slot-description=A%20slot;slot-manufacturer=who"},
+        Case{"Library", "pkcs11:library-description=d;library-manufacturer=m;library-version=2.40"},
+        Case{"PinValue", "pkcs11:token=a?pin-value=1%3f2%263"}, Case{"PinSource", "pkcs11:?pin-source=file:/run/a%20b"},
+        Case{"Module", "pkcs11:object=o?module-name=n&module-path=/usr/lib/n.so"},
+        Case{"SpecialCharacters", "pkcs11:object=:[]@!$'()*+,=&"},
+        Case{"QueryCharacters", "pkcs11:?pin-value=/?:|@!$'()*+,="}, Case{"SchemeInCapitals", "PKCS11:token=x"}),
+    [](const testing::TestParamInfo<Case>& each) { return std::string(each.param.name); });
+
+}  // namespace
+}  // namespace devtrust
