@@ -264,7 +264,11 @@ Result<void> PublicKey::verify(const SignScheme& scheme, ByteView input, ByteVie
   EVP_PKEY* key = evp();
   if (key == nullptr) return fail(ErrorCode::kCorrupt, "the public key is not a point of its curve");
   int verified = 0;
-  if (scheme.algorithm == SignAlgorithm::kEddsa) {
+  if (input.empty() && scheme == SignScheme{SignAlgorithm::kRsaPkcs1}) {
+    // libcrypto verifies no empty data, but it recovers it.
+    const auto recovered = recover(scheme, signature);
+    verified = recovered && recovered->empty() ? 1 : 0;
+  } else if (scheme.algorithm == SignAlgorithm::kEddsa) {
     const EvpMdCtxPtr context(EVP_MD_CTX_new());
     if (context == nullptr ||
         EVP_DigestVerifyInit_ex(context.get(), nullptr, nullptr, libctx(), nullptr, key, nullptr) <= 0) {

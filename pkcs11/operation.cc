@@ -228,12 +228,6 @@ Answer<> VerifyOperation::finish(ByteView last, ByteView signature) {
     return refuse(CKR_SIGNATURE_LEN_RANGE, "the signature has " + std::to_string(signature.size()) +
                                                " bytes instead of " + std::to_string(size));
   }
-  // libcrypto verifies no empty data, but it recovers it.
-  if (input->empty() && scheme_ == SignScheme{SignAlgorithm::kRsaPkcs1}) {
-    const auto recovered = key_.recover(scheme_, signature);
-    if (recovered && recovered->empty()) return {};
-    return refuse(CKR_SIGNATURE_INVALID);
-  }
   const Bytes der = ecdsa ? ecdsa_to_der(signature) : Bytes();
   const auto verified = key_.verify(scheme_, *input, ecdsa ? ByteView(der) : signature);
   if (!verified) return refuse(verified.error());

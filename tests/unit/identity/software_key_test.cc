@@ -88,6 +88,16 @@ TEST(SoftwareKey, SchemesDoNotMixInItsContexts) {
   }
 }
 
+TEST(SoftwareKey, SignsNothingAtAll) {
+  const auto key = software_key(make_key("rsa:2048"));
+  const SignScheme scheme{SignAlgorithm::kRsaPkcs1};
+  Bytes signature = sign(*key, scheme, {});
+  EXPECT_TRUE(key->public_key().verify(scheme, {}, signature));
+  EXPECT_FALSE(key->public_key().verify(scheme, {}, sign(*key, scheme, Bytes(1))));
+  signature[100] ^= 1U;
+  EXPECT_EQ(key->public_key().verify(scheme, {}, signature).error().code, ErrorCode::kSignatureInvalid);
+}
+
 TEST(SoftwareKey, AfterAFailureItStillSigns) {
   const auto key = software_key(make_key("rsa:2048"));
   const SignScheme scheme{SignAlgorithm::kRsaPkcs1, Digest::kSha256};
