@@ -100,7 +100,7 @@ Result<SecureBytes> cbc_decrypt(const Cipher& cipher, ByteView key, ByteView iv,
   const CipherFunctions functions = find_cipher(provider, cipher.name);
   if (functions.newctx == nullptr || functions.freectx == nullptr || functions.decrypt_init == nullptr ||
       functions.update == nullptr || functions.final == nullptr) {
-    return broken();
+    return fail(ErrorCode::kInternal, std::string("libcrypto has no ") + cipher.name);
   }
   if (iv.size() != cipher.iv_size) return corrupt();
   const std::unique_ptr<void, OSSL_FUNC_cipher_freectx_fn*> context(
@@ -109,7 +109,7 @@ Result<SecureBytes> cbc_decrypt(const Cipher& cipher, ByteView key, ByteView iv,
   std::size_t length = 0;
   std::size_t rest = 0;
   if (context == nullptr ||
-      functions.decrypt_init(context.get(), key.data(), cipher.key_size, iv.data(), iv.size(), nullptr) != 1) {
+      functions.decrypt_init(context.get(), key.data(), key.size(), iv.data(), iv.size(), nullptr) != 1) {
     return broken();
   }
   if (functions.update(context.get(), plain.data(), &length, plain.size(), ciphertext.data(), ciphertext.size()) != 1 ||
