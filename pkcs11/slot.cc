@@ -2,26 +2,15 @@
 
 #include <algorithm>
 
+#include "identity/token.h"
 #include "pkcs11/token_objects.h"
 
 namespace devtrust::pkcs11 {
 namespace {
 
-constexpr std::string_view kManufacturer = "devtrust";
-constexpr std::string_view kModel = "device-trust";
-
 constexpr auto kReasonLifetime = std::chrono::minutes(1);  // "expired 3 hours ago" grows old
 
 const CK_VERSION kVersion = {DEVTRUST_VERSION_MAJOR, DEVTRUST_VERSION_MINOR};
-
-/// FNV-1a: the same for ever, and different for each profile.
-std::string serial_of(std::string_view profile) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char character : profile) hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
-  Bytes bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(hash >> shift));
-  return to_hex(bytes);
-}
 
 std::string ago(std::chrono::seconds span) {
   const auto text = [](auto count, const char* unit) {
@@ -197,7 +186,7 @@ ViewPtr Slot::build(const std::shared_ptr<const Snapshot>& snapshot, Time now) {
 CK_SLOT_INFO Slot::slot_info(const View& view) const {
   CK_SLOT_INFO info{};
   fill_field(info.slotDescription, view.description);
-  fill_field(info.manufacturerID, kManufacturer);
+  fill_field(info.manufacturerID, kTokenManufacturer);
   // removable: NSS then notices that a token was replaced
   info.flags = CKF_TOKEN_PRESENT | CKF_REMOVABLE_DEVICE;
   info.hardwareVersion = kVersion;
@@ -209,9 +198,9 @@ CK_TOKEN_INFO Slot::token_info() const {
   const std::lock_guard lock(mutex_);
   CK_TOKEN_INFO info{};
   fill_field(info.label, token_.label);
-  fill_field(info.manufacturerID, kManufacturer);
-  fill_field(info.model, kModel);
-  fill_field(info.serialNumber, serial_of(token_.profile));
+  fill_field(info.manufacturerID, kTokenManufacturer);
+  fill_field(info.model, kTokenModel);
+  fill_field(info.serialNumber, token_serial(token_.profile));
   info.flags = CKF_RNG | CKF_WRITE_PROTECTED | CKF_TOKEN_INITIALIZED;
   if (token_.login_required) info.flags |= CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED;
   info.ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;

@@ -4,6 +4,7 @@
 
 #include "identity/der.h"
 #include "identity/openssl.h"
+#include "identity/token.h"
 
 namespace devtrust::pkcs11 {
 namespace {
@@ -137,12 +138,6 @@ Description certificate_object(const CertificatePtr& certificate, const Certific
   return {"certificate " + unique_id, std::move(list), nullptr, std::nullopt};
 }
 
-/// `label` with the certificate's serial number behind it.
-std::string numbered_label(const std::string& label, const Certificate& certificate) {
-  const auto serial = der_single(certificate.serial(), der::kInteger);
-  return label + ' ' + (serial ? to_hex(serial->content) : to_hex(certificate.serial()));
-}
-
 }  // namespace
 
 Description profile_object(const std::string& token) {
@@ -154,7 +149,7 @@ Description profile_object(const std::string& token) {
 std::vector<Description> identity_objects(const IdentityPtr& identity, const Profile& profile, bool current,
                                           bool private_key, bool chain_trusted) {
   const PublicKey& key = identity->key->public_key();
-  const std::string label = current ? profile.label : numbered_label(profile.label, *identity->leaf);
+  const std::string label = identity_label(profile, *identity, current);
   const std::string unique_id = to_hex(hash(Digest::kSha256, key.spki()));
   std::vector<Description> list;
   if (private_key) list.push_back(private_key_object(identity, label, unique_id));
@@ -169,13 +164,8 @@ std::vector<Description> identity_objects(const IdentityPtr& identity, const Pro
   for (std::size_t i = 0; i < issuers.size(); ++i) {
     const CertificatePtr& certificate = issuers[i];
     issuer = i + 1 < issuers.size() ? issuers[i + 1].get() : certificate->self_issued() ? certificate.get() : nullptr;
-    // GnuTLS looks an issuer up with the authority key identifier as CKA_ID
-    const auto& key_id = certificate->subject_key_id();
-    const ByteView id = key_id ? ByteView(*key_id) : ByteView(certificate->public_key().id());
-    std::string name = certificate->common_name();
-    if (name.empty()) name = certificate->subject_text();
-    if (name == profile.label) name = numbered_label(name, *certificate);
-    list.push_back(certificate_object(certificate, issuer, id, name, CK_CERTIFICATE_CATEGORY_AUTHORITY, chain_trusted));
+    list.push_back(certificate_object(certificate, issuer, issuer_id(*certificate), issuer_label(profile, *certificate),
+                                      CK_CERTIFICATE_CATEGORY_AUTHORITY, chain_trusted));
   }
   return list;
 }
