@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <string>
 
+#ifndef _WIN32
+#include <pthread.h>
+#endif
+
 namespace devtrust {
 
 /// Set-uid, set-gid or file capabilities: the environment is someone else's.
@@ -22,5 +26,22 @@ std::string program_name();
 
 /// Raised in each forked child. State made under another number belongs to the parent.
 std::uint64_t fork_number();
+
+/// A thread that is cancelled while it is inside would unwind through locks and past a C boundary: it waits until it is
+/// out.
+class NoCancellation {
+ public:
+#ifdef _WIN32
+  NoCancellation() = default;
+#else
+  NoCancellation() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~NoCancellation() { pthread_setcancelstate(before_, nullptr); }
+#endif
+  NoCancellation(const NoCancellation&) = delete;
+  NoCancellation& operator=(const NoCancellation&) = delete;
+
+ private:
+  int before_ = 0;
+};
 
 }  // namespace devtrust

@@ -5,31 +5,11 @@
 #include <initializer_list>
 #include <new>
 
+#include "identity/process.h"
 #include "pkcs11/instance.h"
 #include "pkcs11/trace_call.h"
 
-#ifndef _WIN32
-#include <pthread.h>
-#endif
-
 namespace devtrust::pkcs11 {
-
-/// A thread that is cancelled while it is inside would unwind through locks and past a C boundary: it waits until it is
-/// out.
-class NoCancellation {
- public:
-#ifdef _WIN32
-  NoCancellation() = default;
-#else
-  NoCancellation() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
-  ~NoCancellation() { pthread_setcancelstate(before_, nullptr); }
-#endif
-  NoCancellation(const NoCancellation&) = delete;
-  NoCancellation& operator=(const NoCancellation&) = delete;
-
- private:
-  int before_ = 0;
-};
 
 /// Runs `body`, which answers Answer<>: nothing is thrown further, and what became of it is traced here.
 template <typename Body>
