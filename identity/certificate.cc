@@ -243,6 +243,8 @@ Result<CertificatePtr> Certificate::parse(ByteView der) {
   made->subject_ = to_bytes(subject->whole);
   made->issuer_ = to_bytes(issuer->whole);
   made->serial_ = to_bytes(serial->whole);
+  made->spki_ =
+      ByteView(made->der_).subspan(static_cast<std::size_t>(spki->whole.data() - der.data()), spki->whole.size());
   const auto subject_attributes = name_attributes(subject->whole);
   made->common_name_ = last_value(subject_attributes, kCommonName);
   made->issuer_common_name_ = last_value(name_attributes(issuer->whole), kCommonName);

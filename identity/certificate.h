@@ -46,6 +46,8 @@ class Certificate {
   Time not_after() const { return not_after_; }
   bool valid_at(Time time) const { return not_before_ <= time && time <= not_after_; }
   const PublicKey& public_key() const { return public_key_; }
+  /// DER SubjectPublicKeyInfo as it stands there: an RSASSA-PSS key's says for what signatures it may be used.
+  ByteView spki() const { return spki_; }
   const std::array<std::uint8_t, 32>& sha256() const { return sha256_; }  ///< of the DER
   const std::vector<std::string>& emails() const { return emails_; }      ///< subjectAltName, then the subject's own
   /// keyUsage as OpenSSL's KU_* bits; nothing where the extension is absent (everything is allowed).
@@ -64,6 +66,7 @@ class Certificate {
   explicit Certificate(PublicKey key) : public_key_(std::move(key)) {}
 
   Bytes der_, subject_, issuer_, serial_;
+  ByteView spki_;  // of der_
   std::string common_name_, issuer_common_name_;
   Time not_before_, not_after_;
   PublicKey public_key_;

@@ -1,9 +1,26 @@
 #include "identity/evp_scheme.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 
+#include <array>
+
 namespace devtrust {
+namespace {
+
+bool set_tls_padding(EVP_PKEY_CTX* context, std::uint32_t client, std::uint32_t negotiated) {
+  const std::array<OSSL_PARAM, 3> versions{
+      OSSL_PARAM_construct_uint32(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, &client),
+      negotiated != 0 ? OSSL_PARAM_construct_uint32(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, &negotiated)
+                      : OSSL_PARAM_construct_end(),
+      OSSL_PARAM_construct_end()};
+  return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_WITH_TLS_PADDING) > 0 &&
+         EVP_PKEY_CTX_set_params(context, versions.data()) > 0;
+}
+
+}  // namespace
 
 bool apply_scheme(EVP_PKEY_CTX* context, const SignScheme& scheme) {
   switch (scheme.algorithm) {
@@ -30,6 +47,8 @@ bool apply_scheme(EVP_PKEY_CTX* context, const CipherScheme& scheme) {
       return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) > 0;
     case CipherAlgorithm::kRsaRaw:
       return EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING) > 0;
+    case CipherAlgorithm::kRsaTls:
+      return set_tls_padding(context, scheme.tls_client_version, scheme.tls_negotiated_version);
     case CipherAlgorithm::kRsaOaep:
       break;
   }

@@ -34,14 +34,20 @@ struct SignScheme {
   friend bool operator==(const SignScheme&, const SignScheme&) = default;
 };
 
-enum class CipherAlgorithm : std::uint8_t { kRsaPkcs1, kRsaOaep, kRsaRaw };
+enum class CipherAlgorithm : std::uint8_t {
+  kRsaPkcs1,
+  kRsaOaep,
+  kRsaRaw,
+  kRsaTls,  ///< decrypting only: the 48 bytes of a TLS premaster secret, or random ones where that is not what it is
+};
 
 /// How to encrypt or decrypt with RSA.
 struct CipherScheme {
   CipherAlgorithm algorithm = CipherAlgorithm::kRsaPkcs1;
-  Digest digest = Digest::kNone;  ///< OAEP
-  Digest mgf1 = Digest::kNone;    ///< OAEP
-  Bytes label;                    ///< OAEP
+  Digest digest = Digest::kNone;                                     ///< OAEP
+  Digest mgf1 = Digest::kNone;                                       ///< OAEP
+  Bytes label;                                                       ///< OAEP
+  std::uint32_t tls_client_version = 0, tls_negotiated_version = 0;  ///< kRsaTls, as the protocol writes them
 };
 
 }  // namespace devtrust

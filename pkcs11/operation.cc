@@ -36,6 +36,7 @@ std::size_t longest_plaintext(const CipherScheme& scheme, const PublicKey& key) 
     case CipherAlgorithm::kRsaOaep:
       return key.field_size() - 2 * digest_size(scheme.digest) - 2;
     case CipherAlgorithm::kRsaRaw:
+    case CipherAlgorithm::kRsaTls:
       break;
   }
   return key.field_size();

@@ -1,0 +1,78 @@
+#include "provider/key.h"
+
+#include <openssl/x509.h>
+
+#include "identity/der.h"
+
+namespace devtrust::provider {
+namespace {
+
+constexpr const char* kRsassaPss = "1.2.840.113549.1.1.10";
+
+struct Kind {
+  const char *name, *type, *names;
+};
+
+constexpr std::array<Kind, 5> kKinds{{
+    {"RSA", kRsaKeyType, "RSA:rsaEncryption:1.2.840.113549.1.1.1"},
+    {"RSA-PSS", kRsassaPss, "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10"},
+    {"EC", kEcKeyType, "EC:id-ecPublicKey:1.2.840.10045.2.1"},
+    {"ED25519", "ED25519", "ED25519:1.3.101.112"},
+    {"ED448", "ED448", "ED448:1.3.101.113"},
+}};
+
+bool for_pss_only(const Certificate& certificate) {
+  const auto spki = der_single(certificate.spki(), der::kSequence);
+  const auto algorithm = spki ? DerReader(spki->content).next(der::kSequence) : std::nullopt;
+  const auto oid = algorithm ? DerReader(algorithm->content).next(der::kOid) : std::nullopt;
+  return oid && oid_text(oid->content) == kRsassaPss;
+}
+
+const Kind& entry_of(KeyKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
+
+}  // namespace
+
+const char* kind_name(KeyKind kind) { return entry_of(kind).name; }
+const char* kind_type(KeyKind kind) { return entry_of(kind).type; }
+const char* kind_names(KeyKind kind) { return entry_of(kind).names; }
+
+KeyKind kind_of(const Identity& identity) {
+  switch (identity.key->public_key().type()) {
+    case KeyType::kRsa:
+      return for_pss_only(*identity.leaf) ? KeyKind::kRsaPss : KeyKind::kRsa;
+    case KeyType::kEc:
+      return KeyKind::kEc;
+    case KeyType::kEd25519:
+      return KeyKind::kEd25519;
+    case KeyType::kEd448:
+      break;
+  }
+  return KeyKind::kEd448;
+}
+
+Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity) {
+  KeyPtr key(new Key(provider, kind_of(*identity)));
+  if (key->kind_ == KeyKind::kRsaPss) {
+    // With the restrictions that its certificate names.
+    const ErrorQueueGuard guard;
+    const ByteView spki = identity->leaf->spki();
+    const unsigned char* at = spki.data();
+    key->evp_.reset(d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(spki.size()), libctx(), nullptr));
+  } else if (EVP_PKEY* evp = identity->key->public_key().evp(); evp != nullptr && EVP_PKEY_up_ref(evp) == 1) {
+    key->evp_.reset(evp);
+  }
+  if (key->evp_ == nullptr) {
+    return fail(ErrorCode::kCorrupt, identity->location + ": libcrypto refuses the certificate's public key");
+  }
+  key->audit_ = provider.audit();
+  key->identity_ = std::move(identity);
+  return key;
+}
+
+Result<const PrivateKey*> Key::use(std::string_view operation, std::string_view mechanism) const {
+  if (identity_ == nullptr) return fail(ErrorCode::kInvalidArgument, "this needs a private key, and the key is public");
+  if (auto written = audit_->record(operation, *identity_, mechanism); !written) return fail(written);
+  return identity_->key.get();
+}
+
+}  // namespace devtrust::provider
