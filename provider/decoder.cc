@@ -96,15 +96,7 @@ int decode(void* decoder, OSSL_CORE_BIO* in, int /*selection*/, OSSL_CALLBACK* c
     const auto key = find_key(provider, provider.read(in, kMaxKeyReference), Kind, {ask, ask_argument});
     if (!key) return succeeded(provider, key);
     if (*key == nullptr) return 1;  // not for us: the next decoder may know it
-    int type = OSSL_OBJECT_PKEY;
-    const Key* reference = key->get();
-    const std::array<OSSL_PARAM, 4> params{
-        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
-        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, const_cast<char*>(kind_name(Kind)), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, static_cast<void*>(&reference),
-                                          sizeof reference),
-        OSSL_PARAM_construct_end()};
-    return callback(params.data(), argument);
+    return give_key(**key, callback, argument);
   });
 }
 

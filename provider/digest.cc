@@ -26,7 +26,7 @@ MdPtr find_md(const char* name) {
   for (const Row& row : kRows) {
     for (const char* known : row.names) {
       // Kept for the process: the usual ones are not fetched again for each signature.
-      if (OPENSSL_strcasecmp(name, known) == 0) return MdPtr(MdPtr(), fetched_md(row.digest));
+      if (OPENSSL_strcasecmp(name, known) == 0) return {MdPtr(), fetched_md(row.digest)};
     }
   }
   if (libctx() == nullptr) return nullptr;

@@ -1,6 +1,11 @@
 #include "provider/key.h"
 
+#include <openssl/core_names.h>
+#include <openssl/core_object.h>
+#include <openssl/params.h>
 #include <openssl/x509.h>
+
+#include <cstring>
 
 #include "identity/der.h"
 
@@ -67,6 +72,24 @@ Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity) {
   key->audit_ = provider.audit();
   key->identity_ = std::move(identity);
   return key;
+}
+
+int give_key(Key& key, OSSL_CALLBACK* callback, void* argument) {
+  int type = OSSL_OBJECT_PKEY;
+  auto address = reinterpret_cast<std::uintptr_t>(&key);
+  const std::array<OSSL_PARAM, 4> params{
+      OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
+      OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, const_cast<char*>(kind_name(key.kind())), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &address, sizeof address),
+      OSSL_PARAM_construct_end()};
+  return callback(params.data(), argument);
+}
+
+Key* referred_key(const void* reference, std::size_t size) {
+  std::uintptr_t address = 0;
+  if (reference == nullptr || size != sizeof address) return nullptr;
+  std::memcpy(&address, reference, sizeof address);
+  return reinterpret_cast<Key*>(address);  // NOLINT(performance-no-int-to-ptr): libcrypto carries it as bytes
 }
 
 Result<const PrivateKey*> Key::use(std::string_view operation, std::string_view mechanism) const {

@@ -72,6 +72,12 @@ inline KeyPtr hold(Key* key) {
 /// The key of `identity`, without using it.
 Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity);
 
+/// Hands `key` to libcrypto, which takes a hold of its own by the key management's load: provider-object(7). What the
+/// callback answers.
+int give_key(Key& key, OSSL_CALLBACK* callback, void* argument);
+/// The key of a reference that give_key made; null for anything else.
+Key* referred_key(const void* reference, std::size_t size);
+
 /// The names under which OpenSSL's default provider has a kind's key management.
 const char* kind_names(KeyKind kind);
 

@@ -6,7 +6,6 @@
 #include <openssl/params.h>
 
 #include <array>
-#include <cstring>
 
 #include "provider/key.h"
 #include "provider/tables.h"
@@ -36,12 +35,9 @@ void free_key(void* key) {
   if (key != nullptr) static_cast<Key*>(key)->release();
 }
 
-/// The reference is the address of a Key that a loader or a decoder holds.
 template <KeyKind Kind>
 void* load_key(const void* reference, std::size_t size) {
-  Key* key = nullptr;
-  if (reference == nullptr || size != sizeof key) return nullptr;
-  std::memcpy(&key, reference, sizeof key);
+  Key* key = referred_key(reference, size);
   return key != nullptr && key->kind() == Kind ? hold(key).release() : nullptr;
 }
 

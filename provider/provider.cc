@@ -41,6 +41,7 @@ constexpr std::array<Reason, 16> kReasons{{
 
 std::uint32_t reason_of(ErrorCode code) { return static_cast<std::uint32_t>(code) + 1; }
 
+// NOLINTNEXTLINE(cert-dcl50-cpp): the core takes nothing but a va_list
 void set_error(OSSL_FUNC_core_vset_error_fn* vset_error, const OSSL_CORE_HANDLE* core, std::uint32_t reason,
                const char* format, ...) {
   va_list arguments;

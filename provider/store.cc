@@ -80,7 +80,7 @@ class Loader {
     auto key = make_key(provider_, object.identity);
     if (!key) return fail(key);
     key_ = *std::move(key);
-    return give(*key_, callback, argument);
+    return give_key(*key_, callback, argument);
   }
 
  private:
@@ -92,18 +92,6 @@ class Loader {
       return false;
     }
     return !criterion_ || criterion_->matches(certificate ? *object.certificate : *object.identity->leaf, object.label);
-  }
-
-  static int give(const Key& key, OSSL_CALLBACK* callback, void* argument) {
-    int type = OSSL_OBJECT_PKEY;
-    const Key* reference = &key;
-    const std::array<OSSL_PARAM, 4> params{
-        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
-        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, const_cast<char*>(kind_name(key.kind())), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, static_cast<void*>(&reference),
-                                          sizeof reference),
-        OSSL_PARAM_construct_end()};
-    return callback(params.data(), argument);
   }
 
   static int give(const Certificate& certificate, OSSL_CALLBACK* callback, void* argument) {
@@ -191,8 +179,9 @@ int set_loader_params(void* loader, const OSSL_PARAM* params) {
       ours.expect(type);
     }
     auto criterion = read_criterion(params);
-    if (criterion && *criterion) ours.find(**std::move(criterion));
-    return succeeded(ours.provider(), criterion);
+    if (!criterion) return succeeded(ours.provider(), criterion);
+    if (*criterion) ours.find(*std::move(*criterion));
+    return 1;
   });
 }
 
