@@ -5,7 +5,7 @@ if(DEVTRUST_BUNDLED_CRYPTO)
   set(OPENSSL_USE_STATIC_LIBS TRUE)
   target_compile_definitions(devtrust_options INTERFACE DEVTRUST_BUNDLED_CRYPTO=1)
 endif()
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 
 find_package(tl-expected REQUIRED)
 pkg_check_modules(P11KIT REQUIRED p11-kit-1)
