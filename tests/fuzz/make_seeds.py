@@ -22,6 +22,15 @@ URIS = {
     "module": "PKCS11:?module-name=n&module-path=/usr/lib/n.so",
 }
 
+# As key_reference.cc reads them: text as it is, or DER that it puts into our PEM form.
+KEY_REFERENCES = {
+    "profile": b"\x01\x30\x17\x1a\x011\x0c\x12devtrust:jumpcloud",
+    "later": b"\x01\x30\x17\x1a\x012\x0c\x12devtrust:jumpcloud",
+    "token": b"\x01\x30\x19\x1a\x011\x0c\x14pkcs11:token=x;id=%0",
+    "text": b"\x00-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+            b"-----BEGIN DEVTRUST KEY-----\nMBcaATEMEmRldnRydXN0Omp1bXBjbG91ZA==\n-----END DEVTRUST KEY-----\n",
+}
+
 CONFIGS = {
     "full": """
 trace = "/var/log/devtrust"
@@ -203,6 +212,7 @@ def main():
             "nss_database": dict(databases(pki)),
             "nss_rows": {name: bytes(octets) for name, octets in ROWS.items()},
             "pkcs11_calls": {name: bytes(octets) for name, octets in CALLS.items()},
+            "key_reference": KEY_REFERENCES,
             "uri": {name: text.encode() for name, text in URIS.items()},
         }
     for target, files in seeds.items():
