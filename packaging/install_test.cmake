@@ -19,6 +19,13 @@ if(NOT EXISTS "${named}")
   message(FATAL_ERROR "devtrust.module names ${named}, which was not installed")
 endif()
 
+set(conf "${prefix}/share/devtrust/openssl/devtrust.cnf")
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env "OPENSSL_CONF=${conf}" openssl list -providers
+  RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(NOT status EQUAL 0 OR NOT output MATCHES "default\n.*devtrust\n.*version: ${VERSION}\n *status: active")
+  message(FATAL_ERROR "${conf} does not activate the provider:\n${output}")
+endif()
+
 file(WRITE "${WORK}/project/CMakeLists.txt" [=[
 cmake_minimum_required(VERSION 3.22)
 project(stranger NONE)

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "identity/der.h"
+#include "identity/trace.h"
 
 namespace devtrust::provider {
 namespace {
@@ -94,6 +95,10 @@ Key* referred_key(const void* reference, std::size_t size) {
 
 Result<const PrivateKey*> Key::use(std::string_view operation, std::string_view mechanism) const {
   if (identity_ == nullptr) return fail(ErrorCode::kInvalidArgument, "this needs a private key, and the key is public");
+  if (trace_enabled()) {
+    trace("provider: " + std::string(operation) + ' ' + std::string(mechanism) + " with the key of profile " +
+          identity_->profile + " in " + identity_->location);
+  }
   if (auto written = audit_->record(operation, *identity_, mechanism); !written) return fail(written);
   return identity_->key.get();
 }

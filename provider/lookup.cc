@@ -8,6 +8,7 @@
 
 #include "identity/config.h"
 #include "identity/token.h"
+#include "identity/trace.h"
 
 namespace devtrust::provider {
 namespace {
@@ -114,6 +115,9 @@ Result<SecureBytes> ask_for_password(const Identity& identity, PasswordCallback 
 }  // namespace
 
 Result<std::vector<Object>> find_objects(const Snapshot& snapshot, const Uri& uri) {
+  if (trace_enabled()) {
+    trace(uri.scheme == UriScheme::kPkcs11 ? "provider: a pkcs11: URI" : "provider: devtrust:" + uri.profile);
+  }
   if (uri.scheme == UriScheme::kPkcs11) return find_pkcs11(snapshot, uri);
   const auto identity = uri.profile.empty() ? first_current(snapshot) : snapshot.current(uri.profile, now());
   if (!identity) return fail(identity);

@@ -12,6 +12,7 @@
 #include "identity/audit.h"
 #include "identity/catalog.h"
 #include "identity/process.h"
+#include "identity/trace.h"
 
 namespace devtrust::provider {
 
@@ -74,10 +75,11 @@ Value guarded(const Provider& provider, Value failed, const Body& body) noexcept
   return failed;
 }
 
-/// 1, or 0 with the error on the queue.
+/// 1, or 0 with the error on the queue, and on the trace: libcrypto drops some.
 template <typename T>
 int succeeded(const Provider& provider, const Result<T>& result) {
   if (result) return 1;
+  if (trace_enabled()) trace("provider: " + result.error().message);
   provider.raise(result.error());
   return 0;
 }

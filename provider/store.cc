@@ -119,10 +119,7 @@ void* open_loader(void* context, const char* uri) {
   auto& provider = *static_cast<Provider*>(context);
   return guarded<void*>(provider, nullptr, [&]() -> void* {
     auto parsed = parse_uri(uri);
-    if (!parsed) {
-      provider.raise(parsed.error());
-      return nullptr;
-    }
+    if (succeeded(provider, parsed) == 0) return nullptr;
     auto loader = std::make_unique<Loader>(provider, *std::move(parsed));
     return succeeded(provider, loader->open()) == 1 ? loader.release() : nullptr;
   });
