@@ -56,22 +56,30 @@ KeyKind kind_of(const Identity& identity) {
   return KeyKind::kEd448;
 }
 
-Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity) {
-  KeyPtr key(new Key(provider, kind_of(*identity)));
-  if (key->kind_ == KeyKind::kRsaPss) {
+Result<KeyPtr> make_public_key(Provider& provider, const Identity& identity) {
+  KeyPtr key(new Key(provider, kind_of(identity)));
+  EvpPkeyPtr evp;
+  if (key->kind() == KeyKind::kRsaPss) {
     // With the restrictions that its certificate names.
     const ErrorQueueGuard guard;
-    const ByteView spki = identity->leaf->spki();
+    const ByteView spki = identity.leaf->spki();
     const unsigned char* at = spki.data();
-    key->evp_.reset(d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(spki.size()), libctx(), nullptr));
-  } else if (EVP_PKEY* evp = identity->key->public_key().evp(); evp != nullptr && EVP_PKEY_up_ref(evp) == 1) {
-    key->evp_.reset(evp);
+    evp.reset(d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(spki.size()), libctx(), nullptr));
+  } else if (EVP_PKEY* shared = identity.key->public_key().evp(); shared != nullptr && EVP_PKEY_up_ref(shared) == 1) {
+    evp.reset(shared);
   }
-  if (key->evp_ == nullptr) {
-    return fail(ErrorCode::kCorrupt, identity->location + ": libcrypto refuses the certificate's public key");
+  if (evp == nullptr) {
+    return fail(ErrorCode::kCorrupt, identity.location + ": libcrypto refuses the certificate's public key");
   }
-  key->audit_ = provider.audit();
-  key->identity_ = std::move(identity);
+  key->set_evp(std::move(evp));
+  return key;
+}
+
+Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity) {
+  auto key = make_public_key(provider, *identity);
+  if (!key) return key;
+  (*key)->audit_ = provider.audit();
+  (*key)->identity_ = std::move(identity);
   return key;
 }
 

@@ -69,8 +69,9 @@ inline KeyPtr hold(Key* key) {
   return KeyPtr(key);
 }
 
-/// The key of `identity`, without using it.
+/// The key of `identity`, without using it; or the public part of it alone.
 Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity);
+Result<KeyPtr> make_public_key(Provider& provider, const Identity& identity);
 
 /// Hands `key` to libcrypto, which takes a hold of its own by the key management's load: provider-object(7). What the
 /// callback answers.

@@ -289,7 +289,8 @@ class Signature {
         OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt),
         OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf1.data(), mgf1.size()),
         OSSL_PARAM_construct_end()};
-    if (md == nullptr || EVP_PKEY_CTX_get_params(twin(), pss_params.data()) != 1) {
+    if (md == nullptr) return fail(ErrorCode::kInvalidArgument, "PSS has to know which digest it is that is signed");
+    if (EVP_PKEY_CTX_get_params(twin(), pss_params.data()) != 1) {
       return twin_failed("the parameters of PSS cannot be read");
     }
     const MdPtr mgf1_md = mgf1.front() != '\0' ? find_md(mgf1.data()) : md;

@@ -72,12 +72,12 @@ class Loader {
     if (at_end()) return 0;
     const Object& object = objects_[next_++];
     if (object.certificate != nullptr) return give(*object.certificate, callback, argument);
-    // Now, while somebody can be asked; a public key needs no password.
-    if (object.is_private && expected_ != OSSL_STORE_INFO_PUBKEY) {
+    const bool is_private = object.is_private && expected_ != OSSL_STORE_INFO_PUBKEY;
+    if (is_private) {  // now, while somebody can be asked
       if (auto unlocked = unlock(*object.identity, uri_, password); !unlocked) return fail(unlocked);
       if (auto prepared = object.identity->key->prepare(); !prepared) return fail(prepared);
     }
-    auto key = make_key(provider_, object.identity);
+    auto key = is_private ? make_key(provider_, object.identity) : make_public_key(provider_, *object.identity);
     if (!key) return fail(key);
     key_ = *std::move(key);
     return give_key(*key_, callback, argument);

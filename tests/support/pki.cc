@@ -11,6 +11,7 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> key_arguments(const std::string& key) {
   if (key.starts_with("rsa:")) return {"-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:" + key.substr(4)};
+  if (key.starts_with("rsa-pss:")) return {"-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:" + key.substr(8)};
   if (key.starts_with("ec:")) return {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:" + key.substr(3)};
   if (key == "ed25519") return {"-algorithm", "ED25519"};
   if (key == "ed448") return {"-algorithm", "ED448"};

@@ -11,7 +11,7 @@ namespace devtrust::testing {
 
 /// What one leaf is like. The defaults are a JumpCloud certificate in the middle of its 30 days.
 struct LeafOptions {
-  std::string key = "rsa:2048";  ///< rsa:BITS, ec:P-256, ec:P-384, ec:P-521, ed25519, ed448
+  std::string key = "rsa:2048";  ///< rsa:BITS, rsa-pss:BITS, ec:P-256, ec:P-384, ec:P-521, ed25519, ed448
   std::string common_name = "JumpCloud Device Trust Certificate – 0A1B2C3D";
   std::string more_subject = {};  ///< further RDNs as openssl's -subj takes them, "/O=JumpCloud"
   std::string email = {};         ///< in subjectAltName; empty: none
