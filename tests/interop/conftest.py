@@ -98,6 +98,8 @@ def chain_server(request, session_folder, pki, web_server):
 class Home:
     """A home folder with one identity in its NSS database, and programs that run in it as its owner."""
 
+    variables = {}  # for each of its programs
+
     def __init__(self, folder, key, leaf, password):
         self.folder, self.key, self.leaf, self.password = folder, key, leaf, password
         self.folder.mkdir()
@@ -107,6 +109,7 @@ class Home:
         give_away(self.folder)
 
     def run(self, argv, **options):
+        options["variables"] = {**self.variables, **options.get("variables", {})}
         return run(argv, home=self.folder, unprivileged=True, cwd=self.folder, **options)
 
     def write(self, name, content):
@@ -126,6 +129,99 @@ class Home:
     def add_to_p11_kit(self, module):
         """A .module file of the user."""
         self.write(".config/pkcs11/modules/devtrust.module", f"module: {module}\n")
+
+
+FILE_CONFIG = """
+[[store]]
+kind = "file"
+path = "{folder}/chain.pem"
+key_path = "{folder}/key.pem"
+"""
+
+
+class FileHome(Home):
+    """The same with the identity in PEM files, which DEVTRUST_CONFIG leads to: for keys that NSS has not."""
+
+    def __init__(self, folder, key, leaf):
+        self.folder, self.key, self.leaf, self.password = folder, key, leaf, ""
+        self.folder.mkdir()
+        self.write("chain.pem", leaf.chain_text())
+        self.write("key.pem", leaf.key.read_text()).chmod(0o600)
+        self.variables = {"DEVTRUST_CONFIG": self.write("config.toml", FILE_CONFIG.format(folder=folder))}
+
+
+class Device:
+    """A home whose identity OpenSSL reaches by the provider."""
+
+    def __init__(self, home, configuration):
+        self.home, self.configuration, self.leaf, self.kind = home, configuration, home.leaf, home.key.split(":")[0]
+
+    def openssl(self, *arguments, configuration=None, **options):
+        options["variables"] = {"OPENSSL_CONF": configuration or self.configuration, **options.get("variables", {})}
+        return self.home.run(["openssl", *arguments], **options)
+
+    def refused(self, *arguments, **options):
+        """What openssl says when it fails, as it has to."""
+        result = self.openssl(*arguments, check=False, **options)
+        assert result.returncode > 0, f"{arguments}\nended with {result.returncode}:\n{result.stdout}"
+        return result.stdout
+
+    def key(self, form="uri"):
+        """The key as programs name it: by the URI, by the profile's, or by a file in our PEM form."""
+        if form != "pem":
+            return {"uri": "devtrust:", "profile": "devtrust:jumpcloud"}[form]
+        path = self.home.folder / "reference.pem"
+        if not path.exists():
+            self.openssl("pkey", "-in", "devtrust:", "-out", path)
+        return path
+
+    def write(self, name, content):
+        return self.home.write(name, content)
+
+    def path(self, name):
+        """Of a file that a program is to write."""
+        path = self.home.folder / name
+        path.unlink(missing_ok=True)
+        return path
+
+
+@pytest.fixture(scope="session")
+def provider(session_folder):
+    """The provider under test, where every user can load it: alone in its folder, as for OPENSSL_MODULES."""
+    folder = session_folder / "ossl-modules"
+    folder.mkdir()
+    return pathlib.Path(shutil.copy(os.environ["DEVTRUST_PROVIDER"], folder / "devtrust.so"))
+
+
+@pytest.fixture(scope="session")
+def provider_conf(session_folder, provider):
+    """The folder of our two files for openssl.cnf, as they are shipped but for where things are."""
+    folder = session_folder / "openssl"
+    folder.mkdir()
+    built = os.environ["DEVTRUST_OPENSSL_CONF_DIR"]
+    for name in ("devtrust.cnf", "devtrust.include.cnf"):
+        text = (pathlib.Path(built) / name).read_text()
+        assert built in text
+        text = text.replace(os.environ["DEVTRUST_PROVIDER"], str(provider)).replace(built, str(folder))
+        (folder / name).write_text(text)
+    assert f"module = {provider}\n" in (folder / "devtrust.include.cnf").read_text()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_device(make_home, session_folder, pki, provider_conf):
+    """Makes homes for the provider, of any kind of key; one of each kind for all tests that only read it."""
+    devices = {}
+
+    def make(key="rsa:2048", password="", fresh=False):
+        kind = (key, password, len(devices)) if fresh else (key, password)
+        if kind not in devices:
+            home = FileHome(session_folder / f"device{len(devices)}", key, pki.issue(key)) \
+                if key.startswith(("ed", "rsa-pss")) else make_home(key, password, fresh)
+            devices[kind] = Device(home, provider_conf / "devtrust.cnf")
+        return devices[kind]
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 DEADLINE = 60  # seconds; no program here takes more than a few
@@ -118,6 +119,43 @@ class Nginx:
     def close(self):
         self.process.terminate()
         self.process.wait(DEADLINE)
+
+
+class OpensslServer:
+    """`openssl s_server` for one connection on loopback: it sends each line back in reverse and ends it at "CLOSE"."""
+
+    def __init__(self, *arguments, home=None, unprivileged=False, variables=None):
+        argv = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-rev", *map(str, arguments)]
+        self.process = subprocess.Popen(as_user(argv) if unprivileged else argv, env=environment(home, **(variables or {})),
+                                        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._end = threading.Timer(DEADLINE, self.process.kill)
+        self._end.start()
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if line.startswith("ACCEPT "):
+                self.address = line.split()[1]
+                return
+        self.close()
+        raise AssertionError(f"s_server does not listen:\n{self.said}")
+
+    def finish(self):
+        """All that it said, when the connection is over."""
+        self.said += self.process.stdout.read()
+        self.process.wait()
+        return self.said
+
+    def close(self):
+        self._end.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def uri(kind, token="JumpCloud Device Trust", **attributes):

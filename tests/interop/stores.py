@@ -45,6 +45,17 @@ authorityKeyIdentifier = keyid
 """
 
 
+SIZES = {"rsa": "rsa_keygen_bits", "rsa-pss": "rsa_keygen_bits", "ec": "ec_paramgen_curve"}
+
+
+def generate(key, path):
+    """A new key: "rsa:BITS", "rsa-pss:BITS", "ec:CURVE", "ed25519" or "ed448"."""
+    kind, _, size = key.partition(":")
+    options = ["-pkeyopt", f"{SIZES[kind]}:{size}"] if size else []
+    run(["openssl", "genpkey", "-algorithm", kind.upper(), *options, "-out", path])
+    return path
+
+
 class Leaf:
     """A certificate and its key, as PEM files."""
 
@@ -59,6 +70,10 @@ class Leaf:
         path = self.certificate.with_suffix(".pub.pem")
         path.write_text(run(["openssl", "x509", "-in", self.certificate, "-pubkey", "-noout"]).stdout)
         return path
+
+    def chain_text(self):
+        """The certificate and its issuers, PEM."""
+        return "".join(path.read_text() for path in [self.certificate, *self.issuers])
 
     def sha1(self):
         """As nginx prints it."""
@@ -100,14 +115,10 @@ class Pki:
         return self._sign(request, None, "", "device", self.intermediate, valid_from, valid_to)
 
     def _certify(self, name, key, extensions, issuer, valid_from, valid_to):
-        """`key` is "rsa:BITS", "ec:CURVE" or the path of one."""
+        """`key` is as `generate` has it, or the path of one."""
         request = self._next(".csr")
         if isinstance(key, str):
-            kind, size = key.split(":")
-            options = ["RSA", "-pkeyopt", f"rsa_keygen_bits:{size}"] if kind == "rsa" else \
-                ["EC", "-pkeyopt", f"ec_paramgen_curve:{size}"]
-            key = request.with_suffix(".key")
-            run(["openssl", "genpkey", "-algorithm", *options, "-out", key])
+            key = generate(key, request.with_suffix(".key"))
         run(["openssl", "req", "-new", "-utf8", "-config", "/dev/null", "-key", key, "-subj", f"/CN={name}", "-out", request])
         return self._sign(request, key, name, extensions, issuer, valid_from, valid_to)
 
