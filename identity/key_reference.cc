@@ -40,11 +40,11 @@ std::string encode_key_reference(std::string_view uri) {
   return pem + "-----END " + kKeyReferenceLabel + "-----\n";
 }
 
-bool is_key_reference(ByteView der) { return outline(der).has_value(); }
-
 Result<std::string> parse_key_reference(ByteView der) {
   const auto reference = outline(der);
-  if (!reference) return fail(ErrorCode::kCorrupt, "this is no reference to a device-trust key");
+  if (!reference)
+    return fail(ErrorCode::kCorrupt,
+                "the file's DEVTRUST KEY is damaged: write it anew with openssl pkey -in devtrust: -out FILE");
   if (as_text(reference->version) != kVersion) {
     return fail(ErrorCode::kUnsupported,
                 "the reference to a key was written by a newer devtrust: install that here, too");

@@ -15,8 +15,6 @@ inline constexpr std::size_t kMaxKeyReference = 8192;  ///< bytes of DER
 /// The PEM block that refers to `uri`, with lines of 64 characters and a final newline.
 std::string encode_key_reference(std::string_view uri);
 
-/// Whether `der` has the outline of a reference, of whatever version: what else may be in a file is somebody else's.
-bool is_key_reference(ByteView der);
 /// The URI, as it was written. kCorrupt, or kUnsupported for a later version.
 Result<std::string> parse_key_reference(ByteView der);
 

@@ -6,6 +6,8 @@
 #include <openssl/params.h>
 
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "identity/key_reference.h"
 #include "provider/key.h"
@@ -26,53 +28,36 @@ int does_selection(void* /*context*/, int selection) {
 
 using EncodePtr = std::unique_ptr<EVP_ENCODE_CTX, OpensslDeleter<EVP_ENCODE_CTX_free>>;
 
-/// Reads one PEM block, whatever it is, and no further: what follows is for the next decoder. The DER where it is ours.
-Bytes read_pem_block(const Provider& provider, OSSL_CORE_BIO* in) {
+/// Reads one PEM block, whatever it is, and no further: what follows is for the next decoder. Nothing where it is not
+/// ours; of a damaged one, no bytes.
+std::optional<Bytes> read_pem_block(const Provider& provider, OSSL_CORE_BIO* in) {
   const std::string begin = std::string("-----BEGIN ") + kKeyReferenceLabel + "-----";
   const EncodePtr context(EVP_ENCODE_CTX_new());
-  if (context == nullptr) return {};
+  if (context == nullptr) return std::nullopt;
   EVP_DecodeInit(context.get());
-  Bytes der;
+  std::optional<Bytes> der;
   bool inside = false;
-  bool ours = false;
+  bool damaged = false;
   for (std::string line; provider.read_line(in, line);) {
     if (line.starts_with("-----END ")) break;
     if (!inside) {
       inside = line.starts_with("-----BEGIN ");
-      ours = inside && line.starts_with(begin);
+      if (line.starts_with(begin)) der.emplace();
       continue;
     }
-    if (!ours) continue;
-    if (der.size() > kMaxKeyReference) return {};
-    const std::size_t before = der.size();
-    der.resize(before + line.size());
+    if (!der || damaged) continue;
+    const std::size_t before = der->size();
+    der->resize(before + line.size());
     int length = 0;
     const auto* text = reinterpret_cast<const unsigned char*>(line.data());
-    if (EVP_DecodeUpdate(context.get(), der.data() + before, &length, text, static_cast<int>(line.size())) < 0)
-      return {};
-    der.resize(before + static_cast<std::size_t>(length));
+    damaged = before > kMaxKeyReference ||
+              EVP_DecodeUpdate(context.get(), der->data() + before, &length, text, static_cast<int>(line.size())) < 0;
+    der->resize(damaged ? 0 : before + static_cast<std::size_t>(length));
   }
   return der;
 }
 
-int decode_pem(void* decoder, OSSL_CORE_BIO* in, int /*selection*/, OSSL_CALLBACK* callback, void* argument,
-               OSSL_PASSPHRASE_CALLBACK* /*ask*/, void* /*ask_argument*/) {
-  const Provider& provider = *static_cast<Provider*>(decoder);
-  return guarded(provider, 0, [&] {
-    Bytes der = read_pem_block(provider, in);
-    if (der.empty()) return 1;
-    int type = OSSL_OBJECT_PKEY;
-    const std::array<OSSL_PARAM, 4> params{
-        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
-        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, const_cast<char*>(kStructure), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der.data(), der.size()), OSSL_PARAM_construct_end()};
-    return callback(params.data(), argument);
-  });
-}
-
-/// The key that `der` refers to, if it is one of `kind`; null where it is of another, or where `der` is no reference.
-Result<KeyPtr> find_key(Provider& provider, ByteView der, KeyKind kind, PasswordCallback password) {
-  if (!is_key_reference(der)) return nullptr;
+Result<KeyPtr> find_key(Provider& provider, ByteView der, PasswordCallback password) {
   const auto text = parse_key_reference(der);
   if (!text) return fail(text);
   const auto uri = parse_uri(*text);
@@ -82,22 +67,43 @@ Result<KeyPtr> find_key(Provider& provider, ByteView der, KeyKind kind, Password
   const auto objects = find_objects(**snapshot, *uri);
   if (!objects) return fail(objects);
   const IdentityPtr& identity = objects->front().identity;
-  if (kind_of(*identity) != kind) return nullptr;
   if (auto unlocked = unlock(*identity, *uri, password); !unlocked) return fail(unlocked);
   if (auto prepared = identity->key->prepare(); !prepared) return fail(prepared);
   return make_key(provider, identity);
 }
 
-template <KeyKind Kind>
-int decode(void* decoder, OSSL_CORE_BIO* in, int /*selection*/, OSSL_CALLBACK* callback, void* argument,
-           OSSL_PASSPHRASE_CALLBACK* ask, void* ask_argument) {
+/// What the first step found, while this thread is in the second: nobody is asked for a password twice.
+thread_local Key* found = nullptr;
+
+/// From PEM to DER. The key is looked up here; but only the second step may hand it out, since OSSL_STORE's file:
+/// loader takes a reference from this one for one of the default provider's.
+int decode_pem(void* decoder, OSSL_CORE_BIO* in, int /*selection*/, OSSL_CALLBACK* callback, void* argument,
+               OSSL_PASSPHRASE_CALLBACK* ask, void* ask_argument) {
   auto& provider = *static_cast<Provider*>(decoder);
   return guarded(provider, 0, [&] {
-    const auto key = find_key(provider, provider.read(in, kMaxKeyReference), Kind, {ask, ask_argument});
-    if (!key) return succeeded(provider, key);
-    if (*key == nullptr) return 1;  // not for us: the next decoder may know it
-    return give_key(**key, callback, argument);
+    auto der = read_pem_block(provider, in);
+    if (!der) return 1;  // other decoders may know it
+    const auto key = find_key(provider, *der, {ask, ask_argument});
+    int type = OSSL_OBJECT_PKEY;
+    const std::array<OSSL_PARAM, 4> params{
+        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, const_cast<char*>(kStructure), 0),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der->data(), der->size()),
+        OSSL_PARAM_construct_end()};
+    Key* const before = std::exchange(found, key ? key->get() : nullptr);
+    const int taken = callback(params.data(), argument);
+    found = before;
+    // After the callback, since file: takes back whatever was on the queue when it found that nobody knew the data.
+    return key ? taken : succeeded(provider, key);
   });
+}
+
+/// From DER to a key.
+template <KeyKind Kind>
+int decode(void* decoder, OSSL_CORE_BIO* /*in*/, int /*selection*/, OSSL_CALLBACK* callback, void* argument,
+           OSSL_PASSPHRASE_CALLBACK* /*ask*/, void* /*ask_argument*/) {
+  return guarded(*static_cast<Provider*>(decoder), 0,
+                 [&] { return found != nullptr && found->kind() == Kind ? give_key(*found, callback, argument) : 1; });
 }
 
 /// Asked where another provider's key management comes first. It gets nothing, so that libcrypto takes ours.

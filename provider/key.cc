@@ -65,8 +65,13 @@ Result<KeyPtr> make_public_key(Provider& provider, const Identity& identity) {
     const ByteView spki = identity.leaf->spki();
     const unsigned char* at = spki.data();
     evp.reset(d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(spki.size()), libctx(), nullptr));
-  } else if (EVP_PKEY* shared = identity.key->public_key().evp(); shared != nullptr && EVP_PKEY_up_ref(shared) == 1) {
-    evp.reset(shared);
+  } else if (EVP_PKEY* shared = identity.key->public_key().evp(); shared != nullptr) {
+    // An EC key's public part may be set to be written in another form: not the one that all share.
+    if (key->kind() == KeyKind::kEc) {
+      evp.reset(EVP_PKEY_dup(shared));
+    } else if (EVP_PKEY_up_ref(shared) == 1) {
+      evp.reset(shared);
+    }
   }
   if (evp == nullptr) {
     return fail(ErrorCode::kCorrupt, identity.location + ": libcrypto refuses the certificate's public key");
@@ -81,6 +86,17 @@ Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity) {
   (*key)->audit_ = provider.audit();
   (*key)->identity_ = std::move(identity);
   return key;
+}
+
+KeyPtr duplicate(const Key& key) {
+  KeyPtr copy(new Key(key.provider(), key.kind()));
+  if (key.evp() != nullptr) {
+    copy->evp_.reset(EVP_PKEY_dup(key.evp()));
+    if (copy->evp_ == nullptr) return nullptr;
+  }
+  copy->identity_ = key.identity_;
+  copy->audit_ = key.audit_;
+  return copy;
 }
 
 int give_key(Key& key, OSSL_CALLBACK* callback, void* argument) {

@@ -23,7 +23,7 @@ const char* kind_name(KeyKind kind);
 const char* kind_type(KeyKind kind);
 KeyKind kind_of(const Identity& identity);
 
-/// Counted, as OpenSSL's own keys are. Thread-safe once it is made or imported.
+/// Counted, as OpenSSL's own keys are. Thread-safe once it is made or imported, but for what is set on `evp()`.
 class Key {
  public:
   /// Without content, to be imported into.
@@ -49,6 +49,7 @@ class Key {
 
  private:
   friend Result<std::unique_ptr<Key, struct KeyRelease>> make_key(Provider& provider, IdentityPtr identity);
+  friend std::unique_ptr<Key, struct KeyRelease> duplicate(const Key& key);
   ~Key() = default;
 
   Provider& provider_;
@@ -72,6 +73,9 @@ inline KeyPtr hold(Key* key) {
 /// The key of `identity`, without using it; or the public part of it alone.
 Result<KeyPtr> make_key(Provider& provider, IdentityPtr identity);
 Result<KeyPtr> make_public_key(Provider& provider, const Identity& identity);
+
+/// Another one with a public part of its own, which can then be set without the first; null when memory is short.
+KeyPtr duplicate(const Key& key);
 
 /// Hands `key` to libcrypto, which takes a hold of its own by the key management's load: provider-object(7). What the
 /// callback answers.

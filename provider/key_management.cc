@@ -43,19 +43,14 @@ void* load_key(const void* reference, std::size_t size) {
 
 bool only_parameters(int selection) { return (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0; }
 
-/// A copy of a device's key is that key: nothing in it ever changes. A public one is set anew by who copied it.
 void* duplicate_key(const void* key, int selection) {
   const Key& ours = key_of(key);
   return guarded<void*>(ours.provider(), nullptr, [&]() -> void* {
-    if (asks_private(selection) && ours.private_key() != nullptr) {
-      return hold(static_cast<Key*>(const_cast<void*>(key))).release();
-    }
+    if (!only_parameters(selection)) return duplicate(ours).release();
     KeyPtr copy(new Key(ours.provider(), ours.kind()));
     if (ours.evp() == nullptr) return copy.release();
-    EvpPkeyPtr evp(only_parameters(selection) ? EVP_PKEY_new() : EVP_PKEY_dup(ours.evp()));
-    if (evp == nullptr || (only_parameters(selection) && EVP_PKEY_copy_parameters(evp.get(), ours.evp()) != 1)) {
-      return nullptr;
-    }
+    EvpPkeyPtr evp(EVP_PKEY_new());
+    if (evp == nullptr || EVP_PKEY_copy_parameters(evp.get(), ours.evp()) != 1) return nullptr;
     copy->set_evp(std::move(evp));
     return copy.release();
   });
@@ -144,12 +139,14 @@ int get_params(void* key, OSSL_PARAM* params) {
                  [&] { return ours.evp() != nullptr ? EVP_PKEY_get_params(ours.evp(), params) : 0; });
 }
 
-/// How libcrypto makes a peer's public key: the curve copied from ours, then the point.
+/// In what form it is written; and how libcrypto makes a peer's public key: the curve copied from ours, then the point.
 int set_params(void* key, const OSSL_PARAM* params) {
   const Key& ours = key_of(key);
   return guarded(ours.provider(), 0, [&] {
     if (params == nullptr || params->key == nullptr) return 1;
-    if (ours.identity() != nullptr) {
+    const bool other_key = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY) != nullptr ||
+                           OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PUB_KEY) != nullptr;
+    if (ours.identity() != nullptr && other_key) {
       ours.provider().raise({ErrorCode::kUnsupported, "the key of a device certificate cannot be changed"});
       return 0;
     }

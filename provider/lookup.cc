@@ -26,9 +26,9 @@ std::vector<Object> objects_of(const Profile& profile, const IdentityPtr& identi
   return objects;
 }
 
-/// Why there is nothing at all: what is wrong with the first store that cannot be read, where there is one.
-Error nothing_found(const Snapshot& snapshot) {
-  std::string message = "no device-trust certificate was found in any of the places that were looked at";
+/// Why there is none of `what`: what is wrong with the first store that cannot be read, where there is one.
+Error nothing_found(const Snapshot& snapshot, const std::string& what) {
+  std::string message = "no " + what + " was found in any of the places that were looked at";
   for (const StoreReport& report : snapshot.reports()) {
     if (!report.problems.empty())
       return {report.problems.front().code, message + ": " + report.problems.front().message};
@@ -43,7 +43,29 @@ Result<IdentityPtr> first_current(const Snapshot& snapshot) {
     if (current) return current;
     if (!why && !snapshot.identities(profile.name).empty()) why = current.error();
   }
-  return tl::unexpected(why ? *why : nothing_found(snapshot));
+  return tl::unexpected(why ? *why : nothing_found(snapshot, "device-trust certificate"));
+}
+
+/// A snapshot has the built-in profiles only of which an identity was found, and all that were configured.
+std::vector<std::string> known_profiles(const Snapshot& snapshot) {
+  std::vector<std::string> names;
+  for (const Profile& profile : snapshot.profiles()) names.push_back(profile.name);
+  const bool configured = std::ranges::any_of(snapshot.profiles(), [](const Profile& p) { return !p.built_in; });
+  for (const Profile& profile : built_in_profiles()) {
+    if (!configured && std::ranges::find(names, profile.name) == names.end()) names.push_back(profile.name);
+  }
+  return names;
+}
+
+Result<IdentityPtr> current_of(const Snapshot& snapshot, const std::string& profile) {
+  if (!snapshot.identities(profile).empty()) return snapshot.current(profile, now());
+  const auto known = known_profiles(snapshot);
+  if (std::ranges::find(known, profile) != known.end()) {
+    return tl::unexpected(nothing_found(snapshot, "certificate with a private key for profile " + profile));
+  }
+  std::string list;
+  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+  return fail(ErrorCode::kNotFound, "there is no profile " + profile + ": known are " + list);
 }
 
 template <typename Wanted, typename Value>
@@ -88,7 +110,7 @@ Result<std::vector<Object>> find_pkcs11(const Snapshot& snapshot, const Uri& uri
   }
   if (!found.empty()) return found;
   if (why_empty) return tl::unexpected(*why_empty);
-  if (snapshot.profiles().empty()) return tl::unexpected(nothing_found(snapshot));
+  if (snapshot.profiles().empty()) return tl::unexpected(nothing_found(snapshot, "device-trust certificate"));
   return fail(
       ErrorCode::kNotFound,
       "no token or object has all that the pkcs11: URI asks for: `pkcs11-tool -O` and `p11tool --list-all` show "
@@ -119,7 +141,7 @@ Result<std::vector<Object>> find_objects(const Snapshot& snapshot, const Uri& ur
     trace(uri.scheme == UriScheme::kPkcs11 ? "provider: a pkcs11: URI" : "provider: devtrust:" + uri.profile);
   }
   if (uri.scheme == UriScheme::kPkcs11) return find_pkcs11(snapshot, uri);
-  const auto identity = uri.profile.empty() ? first_current(snapshot) : snapshot.current(uri.profile, now());
+  const auto identity = uri.profile.empty() ? first_current(snapshot) : current_of(snapshot, uri.profile);
   if (!identity) return fail(identity);
   return objects_of(*snapshot.find_profile((*identity)->profile), *identity, true);
 }

@@ -95,9 +95,6 @@ Provider::Provider(const OSSL_CORE_HANDLE* core, const OSSL_DISPATCH* functions)
       case OSSL_FUNC_CORE_VSET_ERROR:
         vset_error_ = OSSL_FUNC_core_vset_error(functions);
         break;
-      case OSSL_FUNC_BIO_READ_EX:
-        bio_read_ = OSSL_FUNC_BIO_read_ex(functions);
-        break;
       case OSSL_FUNC_BIO_GETS:
         bio_gets_ = OSSL_FUNC_BIO_gets(functions);
         break;
@@ -146,18 +143,6 @@ void Provider::raise(const Error& error) const {
   new_error_(core_);
   if (set_error_debug_ != nullptr) set_error_debug_(core_, "", 0, "");
   set_error(vset_error_, core_, reason_of(error.code), "devtrust: %s", error.message.c_str());
-}
-
-Bytes Provider::read(OSSL_CORE_BIO* bio, std::size_t most) const {
-  Bytes all(most + 1);
-  std::size_t length = 0;
-  std::size_t more = 0;
-  while (bio_read_ != nullptr && length < all.size() &&
-         bio_read_(bio, all.data() + length, all.size() - length, &more) == 1 && more > 0) {
-    length += more;
-  }
-  all.resize(length <= most ? length : 0);
-  return all;
 }
 
 bool Provider::read_line(OSSL_CORE_BIO* bio, std::string& line) const {

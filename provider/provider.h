@@ -36,9 +36,7 @@ class Provider {
 
   /// Puts `error` on the error queue of the caller's thread: provider-base(7), "Core functions".
   void raise(const Error& error) const;
-  /// All of `bio`, which is the core's, up to `most` bytes; empty where it cannot be read or holds more.
-  Bytes read(OSSL_CORE_BIO* bio, std::size_t most) const;
-  /// The next line, with its end; of one too long for PEM a part. False at the end.
+  /// The next line of `bio`, which is the core's, with its end; of one too long for PEM a part. False at the end.
   bool read_line(OSSL_CORE_BIO* bio, std::string& line) const;
   bool write(OSSL_CORE_BIO* bio, std::string_view text) const;
 
@@ -50,7 +48,6 @@ class Provider {
   OSSL_FUNC_core_new_error_fn* new_error_ = nullptr;
   OSSL_FUNC_core_set_error_debug_fn* set_error_debug_ = nullptr;
   OSSL_FUNC_core_vset_error_fn* vset_error_ = nullptr;
-  OSSL_FUNC_BIO_read_ex_fn* bio_read_ = nullptr;
   OSSL_FUNC_BIO_gets_fn* bio_gets_ = nullptr;
   OSSL_FUNC_BIO_write_ex_fn* bio_write_ = nullptr;
   std::string config_;  // the section's `config`: a file, or empty

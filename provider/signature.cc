@@ -37,7 +37,6 @@ Result<void> check_length(const EVP_MD& md, ByteView digest) {
 
 /// The algorithm's OID and the digest: RFC 8017, section 9.2.
 Result<Bytes> digest_info(const EVP_MD& md, ByteView digest) {
-  if (auto fits = check_length(md, digest); !fits) return fail(fits);
   std::array<char, 80> oid{};
   Bytes identifier;
   const ASN1_OBJECT* object = OBJ_nid2obj(EVP_MD_get_type(&md));
@@ -267,7 +266,7 @@ class Signature {
       case KeyKind::kRsaPss:
         break;
     }
-    if (twin() == nullptr) return plan_pkcs1(md_);
+    if (twin() == nullptr) return plan_pkcs1(md_, input);
     int padding = 0;
     int salt = 0;
     std::array<char, 50> mgf1{};
@@ -277,7 +276,7 @@ class Signature {
     const MdPtr md = twin_md();
     switch (padding) {
       case RSA_PKCS1_PADDING:
-        return plan_pkcs1(md);
+        return plan_pkcs1(md, input);
       case RSA_NO_PADDING:
         return Plan{{SignAlgorithm::kRsaRaw, Digest::kNone, Digest::kNone, 0}, nullptr, "RSA-RAW"};
       case RSA_PKCS1_PSS_PADDING:
@@ -290,6 +289,7 @@ class Signature {
         OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf1.data(), mgf1.size()),
         OSSL_PARAM_construct_end()};
     if (md == nullptr) return fail(ErrorCode::kInvalidArgument, "PSS has to know which digest it is that is signed");
+    if (auto fits = check_length(*md, input); !fits) return fail(fits);
     if (EVP_PKEY_CTX_get_params(twin(), pss_params.data()) != 1) {
       return twin_failed("the parameters of PSS cannot be read");
     }
@@ -321,10 +321,11 @@ class Signature {
     return plan;
   }
 
-  static Result<Plan> plan_pkcs1(const MdPtr& md) {
+  static Result<Plan> plan_pkcs1(const MdPtr& md, ByteView input) {
     Plan plan{{SignAlgorithm::kRsaPkcs1, Digest::kNone, Digest::kNone, 0}, nullptr, "RSA-PKCS1"};
-    if (md == nullptr || EVP_MD_is_a(md.get(), "MD5-SHA1") == 1)
-      return plan;  // TLS 1.1 signs that without a DigestInfo
+    if (md == nullptr) return plan;
+    if (auto fits = check_length(*md, input); !fits) return fail(fits);
+    if (EVP_MD_is_a(md.get(), "MD5-SHA1") == 1) return plan;  // TLS 1.1 signs that without a DigestInfo
     plan.scheme.digest = digest_of(*md);
     if (plan.scheme.digest == Digest::kNone) plan.digest_info = md;
     return plan;

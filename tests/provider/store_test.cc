@@ -108,7 +108,8 @@ TEST_F(Store, IsSearched) {
 TEST_F(Store, SaysWhyThereIsNothing) {
   const Host host(store_.config());
   EXPECT_THAT(why_not(host, "devtrust:okta"),
-              HasSubstr("devtrust: no certificate with a private key was found for profile okta"));
+              HasSubstr("devtrust: no certificate with a private key for profile okta was found in any of the places"));
+  EXPECT_THAT(why_not(host, "devtrust:jumpclod"), HasSubstr("there is no profile jumpclod: known are jumpcloud, "));
   EXPECT_THAT(why_not(host, "devtrust:jumpcloud?pin=1"), HasSubstr("pin-source and pin-value"));
   EXPECT_THAT(why_not(host, "devtrust:?pin-value=%zz"), HasSubstr("character"));
 
