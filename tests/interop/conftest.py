@@ -213,11 +213,13 @@ def make_device(make_home, session_folder, pki, provider_conf):
     """Makes homes for the provider, of any kind of key; one of each kind for all tests that only read it."""
     devices = {}
 
-    def make(key="rsa:2048", password="", fresh=False):
-        kind = (key, password, len(devices)) if fresh else (key, password)
+    def make(key="rsa:2048", password="", fresh=False, leaf=None):
+        """`leaf`: what a file store of its own is to hold, instead of one that is made for it."""
+        kind = (key, password, len(devices)) if fresh or leaf else (key, password)
         if kind not in devices:
-            home = FileHome(session_folder / f"device{len(devices)}", key, pki.issue(key)) \
-                if key.startswith(("ed", "rsa-pss")) else make_home(key, password, fresh)
+            in_file = leaf or key.startswith(("ed", "rsa-pss"))
+            home = FileHome(session_folder / f"device{len(devices)}", key, leaf or pki.issue(key)) if in_file else \
+                make_home(key, password, fresh)
             devices[kind] = Device(home, provider_conf / "devtrust.cnf")
         return devices[kind]
 

@@ -92,12 +92,15 @@ class Pki:
     """A root, an intermediate, and leaves under it."""
 
     def __init__(self, folder, key="rsa:2048", root_name="JumpCloud Production Device Identification Root CA",
-                 intermediate_name="device-trust.intermediate"):
+                 intermediate_name="device-trust.intermediate", strings="utf8only"):
+        """`strings`: in which of ASN.1's types names are, as req's string_mask has it."""
         self.folder = pathlib.Path(folder)
         (self.folder / "issued").mkdir(parents=True)
         (self.folder / "index.txt").touch()
         self.config = self.folder / "ca.cnf"
         self.config.write_text(CA_CONFIG.format(folder=self.folder))
+        self.requests = self.folder / "req.cnf"
+        self.requests.write_text(f"[req]\nstring_mask = {strings}\ndistinguished_name = name\n[name]\n")
         self.count = 0
         self.root = self._certify(root_name, key, "authority", None, -400, 3000)
         self.intermediate = self._certify(intermediate_name, key, "authority", self.root, -300, 2000)
@@ -119,7 +122,7 @@ class Pki:
         request = self._next(".csr")
         if isinstance(key, str):
             key = generate(key, request.with_suffix(".key"))
-        run(["openssl", "req", "-new", "-utf8", "-config", "/dev/null", "-key", key, "-subj", f"/CN={name}", "-out", request])
+        run(["openssl", "req", "-new", "-utf8", "-config", self.requests, "-key", key, "-subj", f"/CN={name}", "-out", request])
         return self._sign(request, key, name, extensions, issuer, valid_from, valid_to)
 
     def _sign(self, request, key, name, extensions, issuer, valid_from, valid_to):
