@@ -84,7 +84,8 @@ def assert_openssl_is_whole(device, **more):
         device.openssl("pkey", "-in", key, "-pubout", "-out", public, **more)
         device.write("data", "x")
         device.openssl("dgst", "-sha256", "-sign", key, "-out", signature, data, **more)
-        assert "Verified OK" in device.openssl("dgst", "-sha256", "-verify", public, "-signature", signature, data, **more).stdout
+        text = device.openssl("dgst", "-sha256", "-verify", public, "-signature", signature, data, **more).stdout
+        assert "Verified OK" in text, text
     for algorithm in ("ED25519", "X25519"):
         assert "BEGIN PRIVATE KEY" in device.openssl("genpkey", "-algorithm", algorithm, **more).stdout
 
@@ -147,9 +148,11 @@ def test_the_devices_key_works_in_both_orders(device, rsa, write_conf):
     for order in ("default = default_sect\ndevtrust = devtrust_sect", "devtrust = devtrust_sect\ndefault = default_sect"):
         configuration = write_conf(order)
         for one in (device, rsa):
-            assert signs(one, "devtrust:", configuration=configuration) and signs(one, one.key("pem"), configuration=configuration)
-            plain = one.openssl("pkey", "-in", one.write("plain.key", one.leaf.key.read_text()), "-text", "-noout", configuration=configuration).stdout
-            assert "Private-Key" in plain, "other keys are read as ever"
+            for key in ("devtrust:", one.key("pem")):
+                assert signs(one, key, configuration=configuration)
+            plain = one.write("plain.key", one.leaf.key.read_text())
+            text = one.openssl("pkey", "-in", plain, "-text", "-noout", configuration=configuration).stdout
+            assert "Private-Key" in text, "other keys are read as ever"
 
 
 def test_a_process_without_it_has_nothing_of_it(device):
@@ -158,7 +161,8 @@ def test_a_process_without_it_has_nothing_of_it(device):
     text = device.home.run(["openssl", "list", "-providers"], variables={"DEVTRUST_CONFIG": broken}).stdout
     assert "devtrust" not in text and "default" in text
     result = device.home.run(["openssl", "storeutl", "-noout", "devtrust:"], check=False)
-    assert result.returncode != 0 and "unregistered scheme" in result.stdout and "devtrust: " not in result.stdout, result.stdout
+    assert result.returncode != 0 and "unregistered scheme" in result.stdout, result.stdout
+    assert "devtrust: " not in result.stdout, result.stdout
     result = device.home.run(["openssl", "pkey", "-in", device.key("pem"), "-noout"], check=False)
     assert result.returncode != 0 and "Could not read key" in result.stdout, result.stdout
 
@@ -170,14 +174,13 @@ def test_a_provider_that_is_not_used_reads_nothing(device):
 
 
 def test_a_module_that_is_not_there(device, write_conf):
-    """OpenSSL goes on without it, unless it is asked for diagnostics."""
+    """OpenSSL goes on without one of its configuration, and not without one of its options."""
     configuration = write_conf(module="/no/such/devtrust.so")
     text = device.refused("storeutl", "-noout", "devtrust:", configuration=configuration)
     assert "No store loader found" in text and "Scheme (devtrust" in text, text
     assert_openssl_is_whole(device, configuration=configuration)
-    strict = device.write("strict.cnf", "config_diagnostics = 1\n" + configuration.read_text())
-    text = device.refused("storeutl", "-noout", "devtrust:", configuration=strict)
-    assert "/no/such/devtrust.so" in text and "cannot open shared object file" in text, text
+    text = device.refused("list", "-providers", "-provider", "/no/such/devtrust.so")
+    assert "unable to load provider /no/such/devtrust.so" in text and "cannot open shared object file" in text, text
 
 
 # Our own configuration
@@ -211,7 +214,8 @@ def test_the_shipped_file_shows_the_settings(device, rsa, provider_conf):
     assert changed == 1 and also == 1
     configuration = device.write("openssl.cnf", LEGACY + text)
     for name in ("devtrust:", "pkcs11:type=private"):
-        assert device.openssl("pkey", "-in", name, "-pubout", configuration=configuration).stdout == rsa.leaf.public_key().read_text()
+        shown = device.openssl("pkey", "-in", name, "-pubout", configuration=configuration).stdout
+        assert shown == rsa.leaf.public_key().read_text()
 
 
 def test_profiles_of_the_configuration(device):
@@ -226,8 +230,7 @@ def test_profiles_of_the_configuration(device):
 
 def fails(device, form, **more):
     """What is said instead of a signature, by the URI or by the PEM form, which was made when all was well."""
-    key = device.key(form)
-    return device.refused("pkeyutl", "-sign", "-inkey", key, "-in", device.write("digest", bytes(32)), **more)
+    return device.refused("pkeyutl", "-sign", "-inkey", device.key(form), "-in", device.write("digest", bytes(32)), **more)
 
 
 @pytest.mark.parametrize("content, reason", [
@@ -251,8 +254,8 @@ def test_a_configuration_of_somebody_else(device, form):
     config = device.write("open.toml", "")
     config.chmod(0o666)
     text = fails(device, form, variables={"DEVTRUST_CONFIG": config})
-    assert f"devtrust: the configuration {config} may be written by others than its owner, so it is not believed: run chmod go-w " \
-        "on it" in text, text
+    assert f"devtrust: the configuration {config} may be written by others than its owner, so it is not believed: " \
+        "run chmod go-w on it" in text, text
 
 
 def test_no_database_at_all(device, form, folder):
@@ -281,16 +284,14 @@ def test_a_damaged_database(device, form, folder):
 
 
 @pytest.mark.parametrize("start, end, reason", [
-    (-30, -2, r'"JumpCloud Device Trust Certificate – 0A1B2C3D" in \S+ expired 2 days ago \(\d+-\d\d-\d\d\): see that the agent runs '
-              "and renews it"),
-    (2, 30, r'"JumpCloud Device Trust Certificate – 0A1B2C3D" in \S+ is not valid before \d+-\d\d-\d\d: check this computer\'s clock'),
+    (-30, -2, r'" in \S+ expired 2 days ago \(\d+-\d\d-\d\d\): see that the agent runs and renews it'),
+    (2, 30, r'" in \S+ is not valid before \d+-\d\d-\d\d: check this computer\'s clock'),
 ], ids=["expired", "not-yet"])
-def test_a_certificate_out_of_its_validity(device, form, pki, start, end, reason):
-    leaf = pki.issue("ec:P-256", LEAF_NAME, valid_from=start, valid_to=end)
-    path = device.write("expired.pem", leaf.chain_text() + leaf.key.read_text())
-    config = device.write("expired.toml", f'[[store]]\nkind = "file"\npath = "{path}"\n')
-    text = fails(device, form, variables={"DEVTRUST_CONFIG": config})
-    assert re.search("devtrust: no valid certificate for profile jumpcloud: " + reason, text), text
+def test_a_certificate_out_of_its_validity(device, make_device, form, pki, start, end, reason):
+    device.key("pem")
+    late = make_device("ec:P-256", leaf=pki.issue("ec:P-256", valid_from=start, valid_to=end))
+    text = fails(device, form, variables=late.home.variables)
+    assert re.search(f'devtrust: no valid certificate for profile jumpcloud: "{LEAF_NAME}{reason}', text), text
     assert ":no valid certificate:" in text, text
 
 
@@ -307,7 +308,7 @@ def test_a_profile_without_a_certificate(device):
 
 
 @pytest.mark.parametrize("uri, reason", [
-    ("devtrust:JumpCloud", "the URI does not name a profile at character 10: a profile's name has the letters a-z, digits and - only"),
+    ("devtrust:JumpCloud", "the URI does not name a profile at character 10: a profile's name has the letters a-z, digits"),
     ("devtrust:jump%2", "the URI has a % without two hexadecimal digits at character 14: % itself is written %25"),
     ("devtrust:jump cloud", "the URI has a space or a control character at character 14: a space is written %20"),
     ("devtrust:?pin=1", "the URI has an unknown attribute at character 11: known are pin-source and pin-value"),
@@ -395,17 +396,17 @@ def test_what_pkcs11_tool_prints_is_answered(device, module, pkcs11_conf):
                 f"pkcs11:object={field('label', objects).replace(' ', '%20')}", "pkcs11:", "pkcs11:type=private"):
         kinds, _ = listed(device, uri, pkcs11_conf, "-keys")
         assert kinds == ["Pkey"], (uri, kinds)
-        assert signs(device, f"{uri}{';' if '=' in uri else ''}type=private" if "type=" not in uri else uri, configuration=pkcs11_conf)
+        assert signs(device, uri, configuration=pkcs11_conf)
 
 
 @pytest.mark.parametrize("uri", [
-    "pkcs11:token=Other", "pkcs11:slot-id=7", "pkcs11:serial=0000000000000000", "pkcs11:manufacturer=Other", "pkcs11:model=Other",
-    "pkcs11:object=Other", "pkcs11:id=%00%01", "pkcs11:type=secret-key", "pkcs11:type=data",
+    "pkcs11:token=Other", "pkcs11:slot-id=7", "pkcs11:serial=0000000000000000", "pkcs11:manufacturer=Other",
+    "pkcs11:model=Other", "pkcs11:object=Other", "pkcs11:id=%00%01", "pkcs11:type=secret-key", "pkcs11:type=data",
     "pkcs11:token=JumpCloud%20Device%20Trust;object=Other;type=private"])
 def test_what_is_not_there_is_not_found(device, pkcs11_conf, uri):
     text = device.refused("pkey", "-in", uri, "-noout", configuration=pkcs11_conf)
-    assert "devtrust: no token or object has all that the pkcs11: URI asks for: `pkcs11-tool -O` and `p11tool --list-all` show " \
-        "what there is" in text, text
+    assert "devtrust: no token or object has all that the pkcs11: URI asks for: `pkcs11-tool -O` and " \
+        "`p11tool --list-all` show what there is" in text, text
 
 
 def test_a_type_alone(device, pkcs11_conf):

@@ -45,8 +45,8 @@ def signs(device, key, *options, configuration=None, **more):
     text = device.openssl("dgst", "-sha256", "-sign", key, *options, "-out", signature, message, configuration=configuration,
                           start_new_session=True, **more).stdout
     assert PROMPT not in text, text
-    verified = run(["openssl", "dgst", "-sha256", "-verify", device.leaf.public_key(), "-signature", signature, message]).stdout
-    return verified.strip() == "Verified OK"
+    verified = run(["openssl", "dgst", "-sha256", "-verify", device.leaf.public_key(), "-signature", signature, message])
+    return verified.stdout.strip() == "Verified OK"
 
 
 def fails(device, key, *options, **more):
@@ -60,10 +60,17 @@ def fails(device, key, *options, **more):
 def reference(device, uri):
     """The PEM form of a URI, as encode_key_reference writes it; made by openssl from its ASN.1."""
     der, path = device.path("reference.der"), device.path("with-query.pem")
-    configuration = device.write("asn1.cnf", f"asn1 = SEQUENCE:key\n[key]\nversion = VISIBLESTRING:1\nuri = FORMAT:UTF8,UTF8:{uri}\n")
+    configuration = device.write("asn1.cnf", "asn1 = SEQUENCE:key\n[key]\nversion = VISIBLESTRING:1\n"
+                                 f"uri = FORMAT:UTF8,UTF8:{uri}\n")
     run(["openssl", "asn1parse", "-genconf", configuration, "-noout", "-out", der])
     body = run(["openssl", "base64", "-in", der]).stdout
     return device.write(path.name, f"-----BEGIN DEVTRUST KEY-----\n{body}-----END DEVTRUST KEY-----\n")
+
+
+def configured(device, pin):
+    """A configuration that names the file `pin` for the database."""
+    content = f'[[store]]\nkind = "nss"\npath = "{device.database.folder}"\npin_source = "file:{pin}"\n'
+    return {"DEVTRUST_CONFIG": device.write("pin.toml", content)}
 
 
 def named(device, form, uri):
@@ -116,8 +123,7 @@ def test_the_uri_names_a_file_with_the_password(locked, form, ending):
 def test_the_configuration_names_a_file_with_the_password(locked, key):
     pin = locked.write("pin", PASSWORD + "\n")
     pin.chmod(0o600)
-    config = locked.write("pin.toml", f'[[store]]\nkind = "nss"\npath = "{locked.database.folder}"\npin_source = "file:{pin}"\n')
-    assert signs(locked, key, variables={"DEVTRUST_CONFIG": config})
+    assert signs(locked, key, variables=configured(locked, pin))
 
 
 def test_without_a_terminal_the_reason_is_said(locked, key):
@@ -126,10 +132,11 @@ def test_without_a_terminal_the_reason_is_said(locked, key):
     assert text.count(PROMPT) <= 1, text
 
 
-@pytest.mark.parametrize("answers", ["wrong\n", "wrong\nwrong\nwrong\n", f"wrong\n{PASSWORD}\n"], ids=["once", "thrice", "then-right"])
+@pytest.mark.parametrize("answers", ["wrong\n", "wrong\nwrong\nwrong\n", f"wrong\n{PASSWORD}\n"],
+                         ids=["once", "thrice", "then-right"])
 def test_a_wrong_answer_is_not_asked_for_again(locked, key, answers):
     text = fails(locked, key, input=answers)
-    assert text.count(PROMPT) == 1, text
+    assert text.count(PROMPT) == 1 and f"{PROMPT} for {locked.database.folder}:" in text, text
     assert f"devtrust: the password is not that of {locked.database.folder}" in text, text
 
 
@@ -156,19 +163,18 @@ def test_a_wrong_password_in_the_uri_is_said(locked, form):
 def test_a_missing_password_file_is_said(locked, form):
     missing = locked.path("no-such-pin")
     text = fails(locked, named(locked, form, f"devtrust:?pin-source=file:{missing}"))
-    assert "devtrust: " in text and f"the password file {missing} cannot be opened: No such file" in text and PROMPT not in text, text
+    assert f"devtrust: the password file {missing} cannot be opened: No such file" in text and PROMPT not in text, text
 
 
 def test_a_wrong_password_file_of_the_configuration_is_said(locked, key):
     pin = locked.write("false-pin", "false-friend\n")
-    config = locked.write("pin.toml", f'[[store]]\nkind = "nss"\npath = "{locked.database.folder}"\npin_source = "file:{pin}"\n')
-    text = fails(locked, key, variables={"DEVTRUST_CONFIG": config})
+    text = fails(locked, key, variables=configured(locked, pin))
     assert "password" in text and str(pin) in text and "devtrust: " in text, text
 
 
 def test_a_wrong_password_fails_a_tls_client_before_it_connects(locked, key):
-    text = locked.refused("s_client", "-connect", "127.0.0.1:1", "-cert", locked.leaf.certificate, "-key", key, "-pass", "pass:wrong",
-                          start_new_session=True)
+    text = locked.refused("s_client", "-connect", "127.0.0.1:1", "-cert", locked.leaf.certificate, "-key", key, "-pass",
+                          "pass:wrong", start_new_session=True)
     assert f"devtrust: the password is not that of {locked.database.folder}" in text and "connect:" not in text, text
 
 

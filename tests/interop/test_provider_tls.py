@@ -41,13 +41,19 @@ def demanding_server(pki, web_server, version, *options):
     """Trusts the root alone, so that who connects has to send the intermediate."""
     chain = web_server.certificate.with_suffix(".chain")
     chain.write_text(web_server.chain_text())
-    return OpensslServer("-cert", web_server.certificate, "-cert_chain", chain, "-key", web_server.key, f"-{version}", "-Verify", 4,
-                         "-verify_return_error", "-CAfile", pki.root.certificate, *options)
+    return OpensslServer("-cert", web_server.certificate, "-cert_chain", chain, "-key", web_server.key, f"-{version}",
+                         "-Verify", 4, "-verify_return_error", "-CAfile", pki.root.certificate, *options)
 
 
 def connect(device, server, web_pki, version, *options, **more):
-    return device.openssl("s_client", "-connect", server.address, f"-{version}", "-brief", "-ign_eof", "-verify_return_error",
-                          "-CAfile", web_pki.root.certificate, "-verify_hostname", "localhost", *options, input=REQUEST, **more)
+    return device.openssl("s_client", "-connect", server.address, f"-{version}", "-brief", "-ign_eof",
+                          "-verify_return_error", "-CAfile", web_pki.root.certificate, "-verify_hostname", "localhost",
+                          *options, input=REQUEST, **more)
+
+
+def with_chain(device, form="uri"):
+    """The options that name the device's certificate, its chain and its key."""
+    return ["-cert", device.leaf.certificate, "-cert_chain", issuers(device), "-key", device.key(form)]
 
 
 def assert_served(device, answer, server, version, signature=None):
@@ -65,8 +71,7 @@ def escaped(device):
 
 def test_a_client_logs_in(device, form, version, pki, web_pki, web_server):
     with demanding_server(pki, web_server, version) as server:
-        answer = connect(device, server, web_pki, version, "-cert", device.leaf.certificate, "-cert_chain", issuers(device), "-key",
-                         device.key(form))
+        answer = connect(device, server, web_pki, version, *with_chain(device, form))
         assert_served(device, answer, server, version)
 
 
@@ -74,8 +79,8 @@ def test_a_client_logs_in(device, form, version, pki, web_pki, web_server):
 def test_a_client_takes_everything_from_the_uri(make_device, key, version, pki, web_pki, web_server):
     device = make_device(key)
     with demanding_server(pki, web_server, version) as server:
-        answer = connect(device, server, web_pki, version, "-cert", "devtrust:", "-key", "devtrust:", "-cert_chain", "devtrust:",
-                         "-build_chain")
+        answer = connect(device, server, web_pki, version, "-cert", "devtrust:", "-key", "devtrust:", "-cert_chain",
+                         "devtrust:", "-build_chain")
         assert_served(device, answer, server, version)
 
 
@@ -93,8 +98,7 @@ def test_a_client_finds_certificate_and_pem_form_in_one_file(make_device, key, v
                                                   ("RSA-PSS+SHA512", "RSA-PSS")])
 def test_a_client_signs_with_what_the_server_wants(rsa, form, algorithm, signature, pki, web_pki, web_server):
     with demanding_server(pki, web_server, "tls1_2", "-client_sigalgs", algorithm, "-cipher", "DEFAULT:@SECLEVEL=0") as server:
-        answer = connect(rsa, server, web_pki, "tls1_2", "-cert", rsa.leaf.certificate, "-cert_chain", issuers(rsa), "-key",
-                         rsa.key(form), "-cipher", "DEFAULT:@SECLEVEL=0")
+        answer = connect(rsa, server, web_pki, "tls1_2", *with_chain(rsa, form), "-cipher", "DEFAULT:@SECLEVEL=0")
         assert_served(rsa, answer, server, "tls1_2", signature)
 
 
@@ -103,8 +107,7 @@ def test_a_client_logs_in_with_tls_1_1(make_device, form, key, pki, web_pki, web
     """Where RSA signs MD5 and SHA-1 together."""
     device = make_device(key)
     with demanding_server(pki, web_server, "tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0") as server:
-        answer = connect(device, server, web_pki, "tls1_1", "-cert", device.leaf.certificate, "-cert_chain", issuers(device), "-key",
-                         device.key(form), "-cipher", "DEFAULT:@SECLEVEL=0")
+        answer = connect(device, server, web_pki, "tls1_1", *with_chain(device, form), "-cipher", "DEFAULT:@SECLEVEL=0")
         said = server.finish()
         assert "olleh" in answer.stdout and "Verification: OK" in said and "Protocol version: TLSv1.1" in said, said
 
@@ -130,8 +133,7 @@ def test_the_key_fits_no_other_certificate(make_device, rsa, form, pki):
 # The device's key as a server's. Its certificate is for clients, so the client asks for no purpose.
 
 def device_server(device, form, version, *options):
-    return OpensslServer("-cert", device.leaf.certificate, "-cert_chain", issuers(device), "-key", device.key(form), f"-{version}",
-                         *options, home=device.home.folder, unprivileged=True,
+    return OpensslServer(*with_chain(device, form), f"-{version}", *options, home=device.home.folder, unprivileged=True,
                          variables={**device.home.variables, "OPENSSL_CONF": device.configuration})
 
 
@@ -168,8 +170,8 @@ def test_a_server_decrypts_an_old_key_exchange(rsa, form, pki):
 def test_two_devices_know_each_other(make_device, version, pki):
     """A provider's key on both sides."""
     server_device, device = make_device("ec:P-256"), make_device("rsa:2048")
-    with device_server(server_device, "uri", version, "-Verify", 4, "-verify_return_error", "-CAfile", pki.root.certificate) as server:
-        answer = device.openssl("s_client", "-connect", server.address, f"-{version}", "-brief", "-ign_eof", "-verify_return_error",
-                                "-CAfile", pki.root.certificate, "-purpose", "any", "-cert", device.leaf.certificate, "-cert_chain",
-                                issuers(device), "-key", "devtrust:", input=REQUEST)
+    demands = ["-verify_return_error", "-CAfile", pki.root.certificate]
+    with device_server(server_device, "uri", version, "-Verify", 4, *demands) as server:
+        answer = device.openssl("s_client", "-connect", server.address, f"-{version}", "-brief", "-ign_eof", *demands,
+                                "-purpose", "any", *with_chain(device), input=REQUEST)
         assert_served(device, answer, server, version)
