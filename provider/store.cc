@@ -4,6 +4,7 @@
 #include <openssl/core_object.h>
 #include <openssl/params.h>
 #include <openssl/store.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,21 @@
 namespace devtrust::provider {
 namespace {
 
+using NamePtr = std::unique_ptr<X509_NAME, OpensslDeleter<X509_NAME_free>>;
+
+/// As OpenSSL compares names: neither the type of a string nor the case of its letters matters.
+bool same_name(ByteView a, ByteView b) {
+  if (equal(a, b)) return true;
+  const auto parse = [](ByteView der) {
+    const unsigned char* at = der.data();
+    return NamePtr(d2i_X509_NAME(nullptr, &at, static_cast<long>(der.size())));
+  };
+  const ErrorQueueGuard guard;
+  const NamePtr first = parse(a);
+  const NamePtr second = parse(b);
+  return first != nullptr && second != nullptr && X509_NAME_cmp(first.get(), second.get()) == 0;
+}
+
 /// OSSL_STORE_find's criterion: OSSL_STORE_SEARCH(3). What is unset does not matter.
 struct Criterion {
   std::optional<Bytes> subject, issuer, fingerprint;
@@ -27,8 +43,8 @@ struct Criterion {
   MdPtr md;  // of the fingerprint
 
   bool matches(const Certificate& certificate, const std::string& label) const {
-    if (subject && !equal(*subject, certificate.subject())) return false;
-    if (issuer && !equal(*issuer, certificate.issuer())) return false;
+    if (subject && !same_name(*subject, certificate.subject())) return false;
+    if (issuer && !same_name(*issuer, certificate.issuer())) return false;
     if (serial) {
       const auto number = der_single(certificate.serial(), der::kInteger);
       const auto magnitude = number ? der_unsigned(*number) : std::nullopt;
