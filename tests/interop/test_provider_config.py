@@ -303,7 +303,7 @@ def test_a_profile_that_is_not_there(device):
 
 def test_a_profile_without_a_certificate(device):
     text = device.refused("pkey", "-in", "devtrust:okta", "-noout")
-    assert "devtrust: no certificate with a private key was found for profile okta" in text, text
+    assert "devtrust: no certificate with a private key for profile okta was found in any of the places that were looked at" in text, text
     assert "DEVTRUST_TRACE=1 lists" in text, text
 
 
