@@ -1,0 +1,122 @@
+"""Programs that take a certificate and a key as files, with our PEM form as the key: curl and Python's ssl."""
+
+import base64
+import hashlib
+import subprocess
+
+import pytest
+
+from programs import DEADLINE, as_user, environment, run
+
+PYTHON_CLIENT = """
+import http.client, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+context.load_cert_chain(sys.argv[3], sys.argv[4], sys.argv[5] if len(sys.argv) > 5 else None)
+connection = http.client.HTTPSConnection("localhost", int(sys.argv[1]), context=context)
+connection.request("GET", "/")
+print(connection.getresponse().read().decode(), end="")
+"""
+
+# Says its port, serves one connection and says what the client's certificate was.
+PYTHON_SERVER = """
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print(listener.getsockname()[1], flush=True)
+    connection, _ = listener.accept()
+    with context.wrap_socket(connection, server_side=True) as tls:
+        tls.sendall(b"served by " + tls.version().encode())
+"""
+
+
+@pytest.fixture(params=["rsa:2048", "ec:P-256"])
+def device(request, make_device):
+    return make_device(request.param)
+
+
+def chain(device):
+    """As the README makes it: certificate, intermediate and root, with openssl's headings between."""
+    path = device.path("chain.pem")
+    device.openssl("storeutl", "-certs", "-out", path, "devtrust:")
+    return path
+
+
+def client(device, argv, **options):
+    return device.home.run(argv, variables={"OPENSSL_CONF": device.configuration}, **options)
+
+
+def curl(device, server, web_pki, *options, **more):
+    return client(device, ["curl", "--silent", "--show-error", "--cacert", web_pki.root.certificate, "--cert", chain(device),
+                           "--key", device.key("pem"), *options, f"https://localhost:{server.port}/"], **more)
+
+
+def test_curl(device, root_server, web_pki):
+    """The server knows the root only, so curl sends the intermediate."""
+    assert curl(device, root_server, web_pki).stdout == f"client SUCCESS {device.leaf.sha1()}\n"
+
+
+def test_curl_with_the_files_in_one(device, root_server, web_pki):
+    both = device.write("both.pem", chain(device).read_text() + device.key("pem").read_text())
+    answer = client(device, ["curl", "--silent", "--show-error", "--cacert", web_pki.root.certificate, "--cert", both,
+                             f"https://localhost:{root_server.port}/"])
+    assert answer.stdout == f"client SUCCESS {device.leaf.sha1()}\n"
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
+def test_curl_gives_the_databases_password(make_device, key, root_server, web_pki):
+    device = make_device(key, "secret", fresh=True)
+    reference = device.path("reference.pem")
+    device.openssl("pkey", "-in", "devtrust:", "-passin", "pass:secret", "-out", reference)
+    answer = curl(device, root_server, web_pki, "--pass", "secret")
+    assert answer.stdout == f"client SUCCESS {device.leaf.sha1()}\n"
+    refused = curl(device, root_server, web_pki, "--pass", "wrong", check=False)
+    assert refused.returncode == 58 and "unable to set private key file" in refused.stdout
+
+
+def test_curl_without_the_provider_is_refused(device, root_server, web_pki):
+    answer = device.home.run(["curl", "--silent", "--show-error", "--cacert", web_pki.root.certificate, "--cert",
+                              chain(device), "--key", device.key("pem"), f"https://localhost:{root_server.port}/"], check=False)
+    assert answer.returncode == 58
+
+
+def test_curl_uses_the_renewed_certificate_once_the_chain_is_written_anew(make_device, pki, root_server, web_pki):
+    device = make_device("ec:P-256", fresh=True)
+    old = device.leaf.sha1()
+    assert old in curl(device, root_server, web_pki).stdout
+    stale = chain(device).read_text()
+    new = device.home.renew(pki, "ec:P-256").sha1()
+    assert new in curl(device, root_server, web_pki).stdout
+    path = device.write("stale.pem", stale)
+    refused = client(device, ["curl", "--silent", "--show-error", "--cacert", web_pki.root.certificate, "--cert", path, "--key",
+                              device.key("pem"), f"https://localhost:{root_server.port}/"], check=False)
+    assert refused.returncode == 58, "a chain and a key that do not match are no way to get in"
+
+
+def test_python_client(device, root_server, web_pki):
+    answer = client(device, ["/usr/bin/python3", "-c", PYTHON_CLIENT, root_server.port, web_pki.root.certificate, chain(device),
+                             device.key("pem")])
+    assert answer.stdout == f"client SUCCESS {device.leaf.sha1()}\n"
+
+
+def test_python_client_gives_the_databases_password(make_device, root_server, web_pki):
+    device = make_device("ec:P-256", "secret", fresh=True)
+    device.openssl("pkey", "-in", "devtrust:", "-passin", "pass:secret", "-out", device.path("reference.pem"))
+    answer = client(device, ["/usr/bin/python3", "-c", PYTHON_CLIENT, root_server.port, web_pki.root.certificate, chain(device),
+                             device.key("pem"), "secret"])
+    assert answer.stdout == f"client SUCCESS {device.leaf.sha1()}\n"
+
+
+@pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
+def test_python_server(device, version):
+    argv = ["/usr/bin/python3", "-c", PYTHON_SERVER, str(chain(device)), str(device.key("pem"))]
+    variables = environment(device.home.folder, OPENSSL_CONF=device.configuration, **device.home.variables)
+    with subprocess.Popen(as_user(argv), env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        port = server.stdout.readline().strip()
+        shown = run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", f"-{version}", "-ign_eof"], check=False)
+        assert server.wait(DEADLINE) == 0
+    assert "served by TLSv1." in shown.stdout
+    pem = shown.stdout[shown.stdout.index("-----BEGIN CERTIFICATE"):shown.stdout.index("-----END CERTIFICATE")]
+    body = "".join(pem.splitlines()[1:])
+    der = base64.b64decode(body)
+    assert hashlib.sha1(der).hexdigest() == device.leaf.sha1()
