@@ -1,4 +1,4 @@
-"""Programs that take a certificate and a key as files, with our PEM form as the key: curl and Python's ssl."""
+"""Programs that take a certificate and a key as files, with our PEM form as the key: curl, Python's ssl, Node."""
 
 import base64
 import hashlib
@@ -27,6 +27,13 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     connection, _ = listener.accept()
     with context.wrap_socket(connection, server_side=True) as tls:
         tls.sendall(b"served by " + tls.version().encode())
+"""
+
+NODE_CLIENT = """
+const fs = require('fs'), https = require('https');
+const [port, ca, cert, key] = process.argv.slice(1);
+https.get({ port, host: 'localhost', ca: fs.readFileSync(ca), cert: fs.readFileSync(cert), key: fs.readFileSync(key) },
+          (answer) => answer.pipe(process.stdout));
 """
 
 
@@ -120,3 +127,12 @@ def test_python_server(device, version):
     body = "".join(pem.splitlines()[1:])
     der = base64.b64decode(body)
     assert hashlib.sha1(der).hexdigest() == device.leaf.sha1()
+
+
+def test_node_client(device, root_server, web_pki):
+    """Node reads openssl.cnf as others do only when it is told to."""
+    arguments = [root_server.port, web_pki.root.certificate, chain(device), device.key("pem")]
+    answer = client(device, ["node", "--openssl-shared-config", "-e", NODE_CLIENT, *arguments])
+    assert answer.stdout == f"client SUCCESS {device.leaf.sha1()}\n"
+    refused = client(device, ["node", "-e", NODE_CLIENT, *arguments], check=False)
+    assert refused.returncode != 0 and "DECODER routines::unsupported" in refused.stdout

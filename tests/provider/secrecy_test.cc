@@ -29,7 +29,7 @@ INSTANTIATE_TEST_SUITE_P(Keys, Secrecy, ::testing::ValuesIn(key_kinds()), kind_n
 std::string contents(BIO* bio) {
   char* data = nullptr;
   const long length = BIO_get_mem_data(bio, &data);
-  return std::string(data, static_cast<std::size_t>(length));
+  return {data, static_cast<std::size_t>(length)};
 }
 
 TEST_P(Secrecy, PrivatePartIsNotGiven) {

@@ -2,6 +2,8 @@
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
+
 #include "tests/provider/fixture.h"
 
 namespace devtrust::testing {
@@ -15,10 +17,9 @@ const std::string kMessage = "what is signed";
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
 bool apply(EVP_PKEY_CTX* context, const Settings& settings) {
-  for (const auto& [name, value] : settings) {
-    if (EVP_PKEY_CTX_ctrl_str(context, name.c_str(), value.c_str()) <= 0) return false;
-  }
-  return true;
+  return std::ranges::all_of(settings, [context](const auto& setting) {
+    return EVP_PKEY_CTX_ctrl_str(context, setting.first.c_str(), setting.second.c_str()) > 0;
+  });
 }
 
 class Signature : public ::testing::TestWithParam<std::string> {
