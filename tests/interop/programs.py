@@ -85,17 +85,20 @@ http {{
     ssl_certificate_key {key};
     ssl_protocols {protocols};
     {client}
-    location / {{ return 200 "client $ssl_client_verify $ssl_client_fingerprint\\n"; }}
+    location / {{ {location} }}
   }}
 }}
 """
 
 
-class Nginx:
-    """A web server on loopback. With `client_ca` it asks for a client certificate under that root, and answers with the
-    certificate's SHA-1 fingerprint."""
+ANSWER = 'return 200 "client $ssl_client_verify $ssl_client_fingerprint\\n";'
 
-    def __init__(self, folder, server, client_ca=None, protocols="TLSv1.2 TLSv1.3"):
+
+class Nginx:
+    """A web server on loopback. With `client_ca` it asks for a client certificate under that root; it answers with the
+    certificate's SHA-1 fingerprint, or does what `location` says."""
+
+    def __init__(self, folder, server, client_ca=None, protocols="TLSv1.2 TLSv1.3", location=ANSWER):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
         chain = self.folder / "server.pem"
@@ -105,7 +108,7 @@ class Nginx:
             self.port = free_port()
             config = self.folder / "nginx.conf"
             config.write_text(NGINX_CONFIG.format(folder=self.folder, port=self.port, certificate=chain, key=server.key,
-                                                  protocols=protocols, client=client))
+                                                  protocols=protocols, client=client, location=location))
             self.process = subprocess.Popen([shutil.which("nginx", path=environment()["PATH"]), "-c", config, "-e",
                                              self.folder / "error.log", "-p", self.folder],
                                             env=environment(self.folder), stdin=subprocess.DEVNULL)

@@ -1,12 +1,13 @@
-"""Programs that take a certificate and a key as files, with our PEM form as the key: curl, Python's ssl, Node."""
+"""Programs that take a certificate and a key as files, with our PEM form as the key: curl, git, Python's ssl, Node."""
 
 import base64
 import hashlib
+import pathlib
 import subprocess
 
 import pytest
 
-from programs import DEADLINE, as_user, environment, run
+from programs import DEADLINE, Nginx, as_user, environment, run
 
 PYTHON_CLIENT = """
 import http.client, ssl, sys
@@ -98,6 +99,68 @@ def test_curl_uses_the_renewed_certificate_once_the_chain_is_written_anew(make_d
     refused = client(device, ["curl", "--silent", "--show-error", "--cacert", web_pki.root.certificate, "--cert", path, "--key",
                               device.key("pem"), f"https://localhost:{root_server.port}/"], check=False)
     assert refused.returncode == 58, "a chain and a key that do not match are no way to get in"
+
+
+# Debian's git uses the libcurl that is built with GnuTLS. This takes that one's place and hands every call on to the
+# libcurl that is built with OpenSSL: git's own programs, as they are where git is built with that.
+FORWARD = """
+#include <dlfcn.h>
+__attribute__((visibility("hidden"))) void* theirs[{count}];
+static const char* const names[] = {{{names}}};
+__attribute__((constructor)) static void find(void) {{
+  void* library = dlopen("libcurl.so.4", RTLD_NOW);
+  for (int i = 0; library && i < {count}; ++i) theirs[i] = dlsym(library, names[i]);
+}}
+{jumps}
+"""
+JUMP = '__asm__(".text\\n.globl {0}\\n.type {0}, @function\\n{0}: jmp *theirs+{1}(%rip)\\n");\n'
+
+
+@pytest.fixture(scope="session")
+def openssl_libcurl(session_folder):
+    """The folder that has it under the other one's name."""
+    folder = session_folder / "libcurl"
+    folder.mkdir()
+    program = pathlib.Path(run(["git", "--exec-path"]).stdout.strip()) / "git-remote-https"
+    used = [line.split()[-1].split("@")[0] for line in run(["nm", "--dynamic", "--undefined-only", program]).stdout.splitlines()]
+    names = [name for name in used if name.startswith("curl_")]
+    assert "curl_easy_init" in names
+    jumps = "".join(JUMP.format(name, 8 * place) for place, name in enumerate(names))
+    listed = ", ".join(f'"{name}"' for name in names)
+    (folder / "forward.c").write_text(FORWARD.format(count=len(names), names=listed, jumps=jumps))
+    (folder / "forward.map").write_text("CURL_GNUTLS_3 { global: curl_*; local: *; };\n")
+    run(["gcc", "-shared", "-fPIC", "-Wl,-soname,libcurl-gnutls.so.4", f"-Wl,--version-script={folder}/forward.map", "-o",
+         folder / "libcurl-gnutls.so.4", folder / "forward.c"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def git_server(session_folder, pki, web_server):
+    """A repository behind a server that asks for a client certificate and trusts the root only."""
+    folder = session_folder / "repositories"
+    work = folder / "work"
+    author = ["-c", "user.name=A", "-c", "user.email=a@b.example"]
+    run(["git", "init", "--quiet", work])
+    run(["git", *author, "-C", work, "commit", "--quiet", "--allow-empty", "-m", "what was fetched"])
+    run(["git", "clone", "--quiet", "--bare", work, folder / "it.git"])
+    run(["git", "-C", folder / "it.git", "update-server-info"])
+    server = Nginx(session_folder / "git-server", web_server, pki.root.certificate, location=f"root {folder};")
+    yield server
+    server.close()
+
+
+def test_git_over_https(device, git_server, web_pki, openssl_libcurl):
+    url = f"https://localhost:{git_server.port}/it.git"
+    clone = device.path("clone")
+    options = ["-c", f"http.sslCAInfo={web_pki.root.certificate}", "-c", f"http.sslCert={chain(device)}", "-c",
+               f"http.sslKey={device.key('pem')}"]
+    variables = {"OPENSSL_CONF": device.configuration, "LD_LIBRARY_PATH": openssl_libcurl}
+    assert "what was fetched" not in device.home.run(["git", *options[:4], "clone", "--quiet", url, clone], variables=variables,
+                                                     check=False).stdout
+    assert not clone.exists(), "without the key"
+    device.home.run(["git", *options, "clone", "--quiet", url, clone], variables=variables)
+    assert run(["git", "-c", "safe.directory=*", "-C", clone, "log", "--format=%s"]).stdout == "what was fetched\n"
+    run(["rm", "-r", clone])
 
 
 def test_python_client(device, root_server, web_pki):

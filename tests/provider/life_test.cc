@@ -41,6 +41,13 @@ TEST_F(Life, LeavesNothingOnTheErrorQueue) {
   EXPECT_EQ(errors(), "");
 }
 
+TEST_F(Life, CopyOfAKeySigns) {
+  const Host host(store_.config());
+  const EvpPkeyPtr key = host.key();
+  const EvpPkeyPtr copy(EVP_PKEY_dup(key.get()));
+  EXPECT_TRUE(signs(host.context(), copy.get(), key.get()));
+}
+
 TEST_F(Life, KeyOutlivesTheProvidersUnloading) {
   OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
   ASSERT_EQ(
