@@ -206,7 +206,10 @@ int load(void* loader, OSSL_CALLBACK* callback, void* argument, OSSL_PASSPHRASE_
   });
 }
 
-int at_end(void* loader) { return loader_of(loader).at_end() ? 1 : 0; }
+int at_end(void* loader) {
+  Loader& ours = loader_of(loader);
+  return guarded(ours.provider(), 1, [&] { return ours.at_end() ? 1 : 0; });
+}
 
 int close_loader(void* loader) {
   delete static_cast<Loader*>(loader);
