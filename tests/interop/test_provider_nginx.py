@@ -25,6 +25,7 @@ http {{
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   ssl_session_cache off;
   ssl_session_tickets off;
+  ssl_password_file {folder}/password;
   server {{
     listen 127.0.0.1:{ports[0]} ssl;
     ssl_certificate {chain};
@@ -37,6 +38,7 @@ http {{
       proxy_pass https://127.0.0.1:{upstream}/;
       proxy_ssl_protocols TLSv1.2 TLSv1.3;
       proxy_ssl_session_reuse off;
+      proxy_ssl_password_file {folder}/password;
       proxy_ssl_certificate {chain};
       proxy_ssl_certificate_key {key};
     }}
@@ -51,7 +53,9 @@ class Server:
     def __init__(self, device, upstream):
         self.device, self.folder = device, device.home.folder / "nginx"
         self.folder.mkdir()
-        self.key = device.key("pem")
+        self.key = device.write("nginx/key.pem", "")
+        device.openssl("pkey", "-in", "devtrust:", "-passin", f"pass:{device.home.password}", "-out", self.key)
+        device.write("nginx/password", device.home.password + "\n")
         self.write_chain()
         for _ in range(10):  # the ports may be taken between asking for them and listening
             self.ports = [free_port(), free_port()]
@@ -122,9 +126,10 @@ def serve(root_server):
         server.close()
 
 
+@pytest.mark.parametrize("password", ["", "secret"])
 @pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
-def test_workers_sign_with_the_key_that_the_master_loaded(make_device, serve, key):
-    device = make_device(key, fresh=True)
+def test_workers_sign_with_the_key_that_the_master_loaded(make_device, serve, key, password):
+    device = make_device(key, password, fresh=True)
     server = serve(device)
     answers = [server.handshake() for _ in range(20)]
     assert {certificate for certificate, _ in answers} == {device.leaf.sha1()}
@@ -132,9 +137,10 @@ def test_workers_sign_with_the_key_that_the_master_loaded(make_device, serve, ke
     assert "[crit]" not in server.errors() and "[alert]" not in server.errors() and "[error]" not in server.errors()
 
 
+@pytest.mark.parametrize("password", ["", "secret"])
 @pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
-def test_proxy_shows_the_certificate_and_its_chain(make_device, serve, key):
-    device = make_device(key, fresh=True)
+def test_proxy_shows_the_certificate_and_its_chain(make_device, serve, key, password):
+    device = make_device(key, password, fresh=True)
     assert serve(device).through_the_proxy() == f"client SUCCESS {device.leaf.sha1()}\n"
 
 
