@@ -12,8 +12,6 @@
 #include "tests/fuzz/store_reader.h"
 #include "tests/support/pki.h"
 
-extern "C" OSSL_provider_init_fn OSSL_provider_init;
-
 namespace devtrust::fuzz {
 namespace {
 
