@@ -191,6 +191,7 @@ TEST_P(Signature, HasTheAlgorithmIdOfTheDefaultProvider) {
 
 TEST_P(Signature, IsOnACertificateRequest) {
   X509_REQ* request = X509_REQ_new_ex(host_.context(), nullptr);
+  ASSERT_EQ(X509_REQ_set_version(request, X509_REQ_VERSION_1), 1) << errors();
   ASSERT_EQ(X509_REQ_set_pubkey(request, ours_.get()), 1) << errors();
   const EvpMdCtxPtr context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* inner = nullptr;
