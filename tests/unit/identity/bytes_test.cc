@@ -1,6 +1,8 @@
 #include "identity/bytes.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -48,6 +50,20 @@ TEST(SecureBytes, TwoSecretsNeverShareAPage) {
   const SecureBytes b(1);
   EXPECT_NE(reinterpret_cast<std::uintptr_t>(a.data()) / 4096, reinterpret_cast<std::uintptr_t>(b.data()) / 4096);
 }
+
+#ifndef DEVTRUST_SANITIZED
+TEST(SecureBytes, AreLockedInAForkedChildToo) {
+  const SecureBytes before(1);  // with which others are made, and locked in this process
+  const pid_t child = fork();
+  if (child == 0) {
+    const SecureBytes secret(1);
+    _exit(mapping_flags(secret.data()).find(" lo ") != std::string::npos ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+#endif
 
 TEST(SecureBytes, FreedPagesAreWiped) {
   std::vector<std::uint8_t*> pages;
