@@ -89,20 +89,18 @@ Result<void> read_slot_id(std::string_view value, std::size_t place, Uri& uri) {
   return {};
 }
 
+/// RFC 7512, section 2.3: digits, which are not escaped.
 Result<void> read_library_version(std::string_view value, std::size_t place, Uri& uri) {
-  auto text = decoded(value, place);
-  if (!text) return fail(text);
   const auto is_octet = [](std::string_view number) {
     std::uint8_t octet = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), octet);
     return error == std::errc() && end == number.data() + number.size();
   };
-  const std::size_t dot = text->find('.');
-  const std::string_view whole = *text;
-  if (!is_octet(whole.substr(0, dot)) || (dot != std::string::npos && !is_octet(whole.substr(dot + 1)))) {
+  const std::size_t dot = value.find('.');
+  if (!is_octet(value.substr(0, dot)) || (dot != std::string_view::npos && !is_octet(value.substr(dot + 1)))) {
     return wrong("the URI's library-version at character " + std::to_string(place) + " is not of the form 1 or 1.23");
   }
-  uri.library_version = *std::move(text);
+  uri.library_version = value;
   return {};
 }
 

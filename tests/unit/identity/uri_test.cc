@@ -132,7 +132,7 @@ TEST(Uri, NumbersAreChecked) {
     EXPECT_THAT(wrong(text), HasSubstr("slot-id at character 16")) << text;
   }
   EXPECT_EQ(good("pkcs11:library-version=255").library_version, "255");
-  for (const char* version : {"", ".", "1.", ".1", "256", "1.256", "1.2.3", "a", "-1"}) {
+  for (const char* version : {"", ".", "1.", ".1", "256", "1.256", "1.2.3", "a", "-1", "2%332", "1%2E2"}) {
     EXPECT_THAT(wrong("pkcs11:library-version=" + std::string(version)), HasSubstr("character 24")) << version;
   }
 }
