@@ -71,18 +71,6 @@ std::string last_value(const std::vector<NameAttribute>& attributes, std::string
   return found != attributes.rend() ? found->value : std::string();
 }
 
-std::string name_text(ByteView der) {
-  const ErrorQueueGuard guard;
-  const unsigned char* cursor = der.data();
-  const NamePtr name(d2i_X509_NAME(nullptr, &cursor, static_cast<long>(der.size())));
-  const BioPtr out(BIO_new(BIO_s_mem()));
-  constexpr unsigned long kUtf8 = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
-  if (name == nullptr || out == nullptr || X509_NAME_print_ex(out.get(), name.get(), 0, kUtf8) < 0) return {};
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(out.get(), &text);
-  return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
-}
-
 /// UTCTime and GeneralizedTime in the forms that RFC 5280 §4.1.2.5 allows.
 std::optional<Time> parse_time(const DerElement& element) {
   const std::string_view text = as_text(element.content);
@@ -268,6 +256,25 @@ Result<CertificatePtr> Certificate::parse(ByteView der) {
     return fail(ErrorCode::kInternal, "SHA-256 is not available in libcrypto");
   }
   return made;
+}
+
+std::string name_text(ByteView der) {
+  const ErrorQueueGuard guard;
+  const unsigned char* cursor = der.data();
+  const NamePtr name(d2i_X509_NAME(nullptr, &cursor, static_cast<long>(der.size())));
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  constexpr unsigned long kUtf8 = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
+  if (name == nullptr || out == nullptr || X509_NAME_print_ex(out.get(), name.get(), 0, kUtf8) < 0) return {};
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(out.get(), &text);
+  return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
+}
+
+bool Certificate::for_pss_only() const {
+  const auto spki = der_single(spki_, der::kSequence);
+  const auto algorithm = spki ? DerReader(spki->content).next(der::kSequence) : std::nullopt;
+  const auto oid = algorithm ? DerReader(algorithm->content).next(der::kOid) : std::nullopt;
+  return oid && oid_text(oid->content) == "1.2.840.113549.1.1.10";
 }
 
 std::string Certificate::subject_text() const { return name_text(subject_); }

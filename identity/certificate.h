@@ -24,6 +24,8 @@ struct NameAttribute {
 };
 /// All attributes of a DER Name, in its order; empty where it is none.
 std::vector<NameAttribute> name_attributes(ByteView name);
+/// RFC 2253 order and escapes, UTF-8; empty where it is none.
+std::string name_text(ByteView name);
 
 class Certificate;
 using CertificatePtr = std::shared_ptr<const Certificate>;
@@ -38,7 +40,7 @@ class Certificate {
   ByteView subject() const { return subject_; }  ///< DER Name
   ByteView issuer() const { return issuer_; }    ///< DER Name
   ByteView serial() const { return serial_; }    ///< DER INTEGER, tag and length included
-  std::string subject_text() const;              ///< RFC 2253 order and escapes, UTF-8
+  std::string subject_text() const;              ///< as name_text
   std::string issuer_text() const;
   const std::string& common_name() const { return common_name_; }  ///< of the subject, UTF-8; empty where there is none
   const std::string& issuer_common_name() const { return issuer_common_name_; }
@@ -48,6 +50,7 @@ class Certificate {
   const PublicKey& public_key() const { return public_key_; }
   /// DER SubjectPublicKeyInfo as it stands there: an RSASSA-PSS key's says for what signatures it may be used.
   ByteView spki() const { return spki_; }
+  bool for_pss_only() const;                                              ///< whether that algorithm is RSASSA-PSS
   const std::array<std::uint8_t, 32>& sha256() const { return sha256_; }  ///< of the DER
   const std::vector<std::string>& emails() const { return emails_; }      ///< subjectAltName, then the subject's own
   /// keyUsage as OpenSSL's KU_* bits; nothing where the extension is absent (everything is allowed).

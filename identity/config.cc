@@ -1,15 +1,7 @@
 #include "identity/config.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <functional>
 #include <set>
 
@@ -34,90 +26,17 @@
 #include <toml++/toml.h>
 
 #include "identity/process.h"
+#include "identity/trusted_file.h"
 
 namespace devtrust {
 namespace {
 
 constexpr const char* kSystemFile = "/etc/devtrust/config.toml";
-constexpr off_t kMaxConfig = off_t{1} << 20;
-constexpr off_t kMaxPin = 4096;
+constexpr std::size_t kMaxConfig = std::size_t{1} << 20;
+constexpr std::size_t kMaxPin = 4096;
 constexpr std::size_t kMaxLabel = 32;  // CK_TOKEN_INFO.label, in bytes
 constexpr int kMaxNesting = 16;
 constexpr std::string_view kFileSource = "file:";
-
-class Descriptor {
- public:
-  explicit Descriptor(const std::string& path)
-      : value_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {}
-  ~Descriptor() {
-    if (value_ >= 0) close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
-
-bool trusted_owner(const struct stat& status) { return status.st_uid == 0 || status.st_uid == geteuid(); }
-
-/// The folder that the file really lies in, where somebody else may put another of our files in its place: it is his,
-/// or everybody may write it and no sticky bit keeps what is there. Empty where all is well. (A file of his own would
-/// be seen by its owner.)
-std::string open_folder(const std::string& path) {
-  std::error_code error;
-  std::string folder = std::filesystem::canonical(path, error).parent_path().string();
-  struct stat status {};
-  struct statvfs mount {};
-  if (error || stat(folder.c_str(), &status) != 0) return path;
-  const bool writable = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
-  if (trusted_owner(status) && !writable) return {};
-  // Containers mount configurations read-only, with any mode on the folder.
-  if (statvfs(folder.c_str(), &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0) return {};
-  return folder;
-}
-
-/// A small regular file that only root and this user may change.
-template <typename Buffer>
-Result<Buffer> read_trusted(const std::string& path, off_t limit) {
-  const Descriptor file(path);
-  if (file.get() < 0) {
-    const auto code = errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kAccessDenied;
-    return fail(code, path + " cannot be opened: " + std::strerror(errno));
-  }
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    return fail(ErrorCode::kInvalidConfig, path + " is not a regular file");
-  }
-  if (!trusted_owner(status)) {
-    return fail(ErrorCode::kInvalidConfig,
-                path + " belongs neither to root nor to this user, so it is not believed: change its owner");
-  }
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return fail(ErrorCode::kInvalidConfig,
-                path + " may be written by others than its owner, so it is not believed: run chmod go-w on it");
-  }
-  if (const std::string folder = open_folder(path); !folder.empty()) {
-    return fail(ErrorCode::kInvalidConfig, path + " is not believed, since others may replace it in " + folder +
-                                               ": take their right to write away from that folder");
-  }
-  if (status.st_size > limit) {
-    return fail(ErrorCode::kInvalidConfig, path + " is longer than " + std::to_string(limit) + " bytes");
-  }
-  Buffer content(static_cast<std::size_t>(status.st_size) + 1, {});
-  std::size_t length = 0;
-  while (length < content.size()) {
-    const ssize_t got = read(file.get(), content.data() + length, content.size() - length);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(ErrorCode::kIo, path + " cannot be read: " + std::strerror(errno));
-    if (got == 0) break;
-    length += static_cast<std::size_t>(got);
-  }
-  if (length == content.size()) return fail(ErrorCode::kIo, path + " grew while it was read: try again");
-  content.resize(length);
-  return content;
-}
 
 /// Where the TOML string that begins at `at` ends.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
@@ -228,10 +147,10 @@ class Reader {
            {"sign", [this](const toml::node& n) { read_sign(n); }},
            {"verify",
             [this](const toml::node& n) {
-              section(n, "[verify]", {{"roots", [this](const toml::node& m) {
-                                         texts(m, config_.verify.roots);
-                                         for (std::string& path : config_.verify.roots) full_path(m, path);
-                                       }}});
+              section(n, "[verify]",
+                      {{"roots", [this](const toml::node& m) { full_paths(m, config_.verify.roots); }},
+                       {"timestamp_roots",
+                        [this](const toml::node& m) { full_paths(m, config_.verify.timestamp_roots); }}});
             }},
            {"browser",
             [this](const toml::node& n) {
@@ -306,6 +225,11 @@ class Reader {
     if (!path.empty() && path[0] != '/') complain(node, std::string(key_) + " must be a path that begins with / or ~/");
   }
 
+  void full_paths(const toml::node& node, std::vector<std::string>& paths) {
+    texts(node, paths);
+    for (std::string& path : paths) full_path(node, path);
+  }
+
   void read_audit(const toml::node& node) {
     text(node, config_.audit);
     if (config_.audit.starts_with("eventlog:")) {
@@ -317,6 +241,7 @@ class Reader {
   void read_sign(const toml::node& node) {
     section(node, "[sign]",
             {{"timestamp", [this](const toml::node& n) { text(n, config_.sign.timestamp); }},
+             {"timestamp_required", [this](const toml::node& n) { flag(n, config_.sign.timestamp_required); }},
              {"include_certs",
               [this](const toml::node& n) {
                 const auto* value = n.as_integer();
@@ -534,6 +459,10 @@ Result<Config> finished(Config config) {
     return fail(ErrorCode::kInvalidConfig,
                 config.files.back() + ": audit_required is true and there is no audit to write to: set audit");
   }
+  if (config.sign.timestamp_required && config.sign.timestamp.empty()) {
+    return fail(ErrorCode::kInvalidConfig,
+                config.files.back() + ": timestamp_required is true and there is no authority to ask: set timestamp");
+  }
   if (config.profiles.empty()) config.profiles = built_in_profiles();
   return config;
 }
@@ -557,7 +486,7 @@ Result<Config> load_config(const std::string& file) {
 Result<Config> load_config_files(const std::vector<std::string>& files, bool must_exist) {
   Config config;
   for (const std::string& path : files) {
-    const auto text = read_trusted<std::string>(path, kMaxConfig);
+    const auto text = read_trusted_text(path, kMaxConfig);
     if (!text) {
       if (!must_exist && text.error().code == ErrorCode::kNotFound) continue;
       return fail(ErrorCode::kInvalidConfig, "the configuration " + text.error().message);
@@ -571,7 +500,7 @@ Result<SecureBytes> read_pin_source(const std::string& pin_source) {
   if (!pin_source.starts_with(kFileSource)) {
     return fail(ErrorCode::kInvalidConfig, "the pin_source does not begin with file:");
   }
-  auto pin = read_trusted<SecureBytes>(expand_home(pin_source.substr(kFileSource.size())), kMaxPin);
+  auto pin = read_trusted_secret(expand_home(pin_source.substr(kFileSource.size())), kMaxPin);
   if (!pin) return fail(pin.error().code, "the password file " + pin.error().message);
   if (!pin->empty() && pin->back() == '\n') pin->pop_back();
   return pin;

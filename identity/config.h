@@ -26,12 +26,14 @@ struct Config {
   std::vector<StoreConfig> stores;  ///< empty: the platform's usual places
   std::vector<Profile> profiles;    ///< never empty: the built-in ones where the files name none
   struct {
-    std::string timestamp;
+    std::string timestamp;  ///< URL of an RFC 3161 authority, or empty
+    bool timestamp_required = false;
     int include_certs = -2;
     bool fallback = true;
   } sign;
   struct {
-    std::vector<std::string> roots;
+    std::vector<std::string> roots;  ///< empty: the usual files
+    std::vector<std::string> timestamp_roots;
   } verify;
   struct {
     std::vector<std::string> urls;

@@ -5,56 +5,10 @@
 #include <map>
 #include <set>
 
+#include "identity/certificate_text.h"
+
 namespace devtrust {
 namespace {
-
-/// The first RDN-less name a person knows the certificate by.
-std::string name_of(const Certificate& certificate) {
-  return certificate.common_name().empty() ? certificate.subject_text() : certificate.common_name();
-}
-
-std::string date_text(Time time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date{day};
-  const auto two = [](unsigned value) {
-    return std::string{static_cast<char>('0' + value / 10), static_cast<char>('0' + value % 10)};
-  };
-  return std::to_string(static_cast<int>(date.year())) + '-' + two(static_cast<unsigned>(date.month())) + '-' +
-         two(static_cast<unsigned>(date.day()));
-}
-
-std::string ago_text(std::chrono::seconds span) {
-  const auto text = [](std::int64_t count, const char* unit) {
-    return std::to_string(count) + ' ' + unit + (count == 1 ? "" : "s");
-  };
-  if (span >= std::chrono::days(1)) return text(span / std::chrono::days(1), "day");
-  if (span >= std::chrono::hours(1)) return text(span / std::chrono::hours(1), "hour");
-  return text(std::max<std::int64_t>(1, span / std::chrono::minutes(1)), "minute");
-}
-
-/// Why this identity is not the one to use; nothing where it is.
-std::optional<Error> obstacle(const Identity& identity, Time now) {
-  const Certificate& leaf = *identity.leaf;
-  const std::string which = '"' + name_of(leaf) + "\" in " + identity.location;
-  if (!identity.key->intact()) {
-    return Error{
-        ErrorCode::kKeyMismatch,
-        "the private key of " + which + " is damaged or not its certificate's: let the agent enrol the device again"};
-  }
-  if (now > leaf.not_after()) {
-    return Error{ErrorCode::kExpired, which + " expired " + ago_text(now - leaf.not_after()) + " ago (" +
-                                          date_text(leaf.not_after()) + "): see that the agent runs and renews it"};
-  }
-  if (now < leaf.not_before()) {
-    return Error{ErrorCode::kExpired,
-                 which + " is not valid before " + date_text(leaf.not_before()) + ": check this computer's clock"};
-  }
-  if (identity.chain.contradicted) {
-    return Error{ErrorCode::kCorrupt,
-                 "the issuer of " + which + " did not sign it: the store holds a look-alike or is damaged"};
-  }
-  return std::nullopt;
-}
 
 bool newer(const IdentityPtr& a, const IdentityPtr& b) { return a->leaf->not_before() > b->leaf->not_before(); }
 
@@ -71,6 +25,29 @@ std::string nowhere_text(const std::vector<StoreReport>& reports) {
 }
 
 }  // namespace
+
+std::optional<Error> obstacle(const Identity& identity, Time now) {
+  const Certificate& leaf = *identity.leaf;
+  const std::string which = '"' + name_of(leaf) + "\" in " + identity.location;
+  if (!identity.key->intact()) {
+    return Error{
+        ErrorCode::kKeyMismatch,
+        "the private key of " + which + " is damaged or not its certificate's: let the agent enrol the device again"};
+  }
+  if (now > leaf.not_after()) {
+    return Error{ErrorCode::kExpired, which + " expired " + span_text(now - leaf.not_after()) + " ago (" +
+                                          date_text(leaf.not_after()) + "): see that the agent runs and renews it"};
+  }
+  if (now < leaf.not_before()) {
+    return Error{ErrorCode::kExpired,
+                 which + " is not valid before " + date_text(leaf.not_before()) + ": check this computer's clock"};
+  }
+  if (identity.chain.contradicted) {
+    return Error{ErrorCode::kCorrupt,
+                 "the issuer of " + which + " did not sign it: the store holds a look-alike or is damaged"};
+  }
+  return std::nullopt;
+}
 
 bool operator==(const Identity& a, const Identity& b) {
   return a.location == b.location && a.leaf->sha256() == b.leaf->sha256();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct Identity {
   friend bool operator==(const Identity& a, const Identity& b);  ///< the same leaf in the same store
 };
 using IdentityPtr = std::shared_ptr<const Identity>;
+
+/// Why this identity is not one to use at `now`; nothing where it is.
+std::optional<Error> obstacle(const Identity& identity, Time now);
 
 /// What became of one store when it was read.
 struct StoreReport {

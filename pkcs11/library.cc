@@ -6,6 +6,7 @@
 
 #include "backends/registry.h"
 #include "identity/config.h"
+#include "identity/selection.h"
 #include "identity/trace.h"
 
 namespace devtrust::pkcs11 {
@@ -13,8 +14,6 @@ namespace {
 
 // How often a blocked C_WaitForSlotEvent looks at the stores: a few stats each time.
 constexpr auto kEventInterval = std::chrono::seconds(1);
-
-Time now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
 /// Handles start anywhere, so that one of a former library or of the parent process is not taken for one of ours.
 CK_ULONG first_handle() {
@@ -94,12 +93,12 @@ void Library::follow(const Snapshot& snapshot, std::vector<Slot*>& replaced) {
     Slot* slot = slot_of(profile.name);
     if (slot == nullptr) slot = slot_of("");  // the placeholder's place is taken by the first that comes
     if (slot == nullptr) {
-      slot = add(Slot::token_of(snapshot, profile, now(), {}));
+      slot = add(Slot::token_of(snapshot, profile, current_time(), {}));
       if (!first) replaced.push_back(slot);
       continue;
     }
     const TokenIdentity before = slot->token();
-    TokenIdentity token = Slot::token_of(snapshot, profile, now(), before);
+    TokenIdentity token = Slot::token_of(snapshot, profile, current_time(), before);
     if (token == before) continue;
     slot->replace_token(std::move(token));
     replaced.push_back(slot);
@@ -127,7 +126,7 @@ Answer<Slot*> Library::find_slot(CK_SLOT_ID id) {
   return slots_[id - 1].get();
 }
 
-ViewPtr Library::view(Slot& slot) { return slot.view(refresh(), now()); }
+ViewPtr Library::view(Slot& slot) { return slot.view(refresh(), current_time()); }
 
 CK_SESSION_HANDLE Library::open_session(Slot& slot, bool read_write) {
   const CK_SESSION_HANDLE handle = session_handles_.fetch_add(1, std::memory_order_relaxed);

@@ -7,7 +7,6 @@
 
 #include <cstring>
 
-#include "identity/der.h"
 #include "identity/trace.h"
 
 namespace devtrust::provider {
@@ -27,13 +26,6 @@ constexpr std::array<Kind, 5> kKinds{{
     {"ED448", "ED448", "ED448:1.3.101.113"},
 }};
 
-bool for_pss_only(const Certificate& certificate) {
-  const auto spki = der_single(certificate.spki(), der::kSequence);
-  const auto algorithm = spki ? DerReader(spki->content).next(der::kSequence) : std::nullopt;
-  const auto oid = algorithm ? DerReader(algorithm->content).next(der::kOid) : std::nullopt;
-  return oid && oid_text(oid->content) == kRsassaPss;
-}
-
 const Kind& entry_of(KeyKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
 
 }  // namespace
@@ -45,7 +37,7 @@ const char* kind_names(KeyKind kind) { return entry_of(kind).names; }
 KeyKind kind_of(const Identity& identity) {
   switch (identity.key->public_key().type()) {
     case KeyType::kRsa:
-      return for_pss_only(*identity.leaf) ? KeyKind::kRsaPss : KeyKind::kRsa;
+      return identity.leaf->for_pss_only() ? KeyKind::kRsaPss : KeyKind::kRsa;
     case KeyType::kEc:
       return KeyKind::kEc;
     case KeyType::kEd25519:

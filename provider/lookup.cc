@@ -7,6 +7,7 @@
 #include <array>
 
 #include "identity/config.h"
+#include "identity/selection.h"
 #include "identity/token.h"
 #include "identity/trace.h"
 
@@ -15,8 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxPassword = 500;  // NSS takes no more
 
-Time now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
-
 std::vector<Object> objects_of(const Profile& profile, const IdentityPtr& identity, bool current) {
   const std::string label = identity_label(profile, *identity, current);
   std::vector<Object> objects{{identity, nullptr, true, label}, {identity, identity->leaf, false, label}};
@@ -24,48 +23,6 @@ std::vector<Object> objects_of(const Profile& profile, const IdentityPtr& identi
     objects.push_back({identity, issuer, false, issuer_label(profile, *issuer)});
   }
   return objects;
-}
-
-/// Why there is none of `what`: what is wrong with the first store that cannot be read, where there is one.
-Error nothing_found(const Snapshot& snapshot, const std::string& what) {
-  std::string message = "no " + what + " was found in any of the places that were looked at";
-  for (const StoreReport& report : snapshot.reports()) {
-    if (!report.problems.empty())
-      return {report.problems.front().code, message + ": " + report.problems.front().message};
-  }
-  return {ErrorCode::kNotFound, message + ": DEVTRUST_TRACE=1 lists them"};
-}
-
-Result<IdentityPtr> first_current(const Snapshot& snapshot) {
-  std::optional<Error> why;
-  for (const Profile& profile : snapshot.profiles()) {
-    auto current = snapshot.current(profile.name, now());
-    if (current) return current;
-    if (!why && !snapshot.identities(profile.name).empty()) why = current.error();
-  }
-  return tl::unexpected(why ? *why : nothing_found(snapshot, "device-trust certificate"));
-}
-
-/// A snapshot has the built-in profiles only of which an identity was found, and all that were configured.
-std::vector<std::string> known_profiles(const Snapshot& snapshot) {
-  std::vector<std::string> names;
-  for (const Profile& profile : snapshot.profiles()) names.push_back(profile.name);
-  const bool configured = std::ranges::any_of(snapshot.profiles(), [](const Profile& p) { return !p.built_in; });
-  for (const Profile& profile : built_in_profiles()) {
-    if (!configured && std::ranges::find(names, profile.name) == names.end()) names.push_back(profile.name);
-  }
-  return names;
-}
-
-Result<IdentityPtr> current_of(const Snapshot& snapshot, const std::string& profile) {
-  if (!snapshot.identities(profile).empty()) return snapshot.current(profile, now());
-  const auto known = known_profiles(snapshot);
-  if (std::ranges::find(known, profile) != known.end()) {
-    return tl::unexpected(nothing_found(snapshot, "certificate with a private key for profile " + profile));
-  }
-  std::string list;
-  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-  return fail(ErrorCode::kNotFound, "there is no profile " + profile + ": known are " + list);
 }
 
 template <typename Wanted, typename Value>
@@ -98,9 +55,9 @@ Result<std::vector<Object>> find_pkcs11(const Snapshot& snapshot, const Uri& uri
   std::uint64_t slot = 0;
   for (const Profile& profile : snapshot.profiles()) {
     if (!is_token(uri, profile, ++slot)) continue;
-    const auto current = snapshot.current(profile.name, now());
+    const auto current = snapshot.current(profile.name, current_time());
     if (!current && !why_empty) why_empty = current.error();
-    for (const IdentityPtr& identity : snapshot.shown(profile.name, now())) {
+    for (const IdentityPtr& identity : snapshot.shown(profile.name, current_time())) {
       for (Object& object : objects_of(profile, identity, current && *current == identity)) {
         if (!is_type(uri.type, object) || !is_id(uri.id, object) || !fits(uri.object, object.label)) continue;
         if (uri.type == UriType::kPublicKey) object.is_private = false;
@@ -141,7 +98,7 @@ Result<std::vector<Object>> find_objects(const Snapshot& snapshot, const Uri& ur
     trace(uri.scheme == UriScheme::kPkcs11 ? "provider: a pkcs11: URI" : "provider: devtrust:" + uri.profile);
   }
   if (uri.scheme == UriScheme::kPkcs11) return find_pkcs11(snapshot, uri);
-  const auto identity = uri.profile.empty() ? first_current(snapshot) : current_of(snapshot, uri.profile);
+  const auto identity = select_current(snapshot, uri.profile, current_time());
   if (!identity) return fail(identity);
   return objects_of(*snapshot.find_profile((*identity)->profile), *identity, true);
 }
