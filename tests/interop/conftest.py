@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 from programs import Nginx, give_away, run
+from signing import programs_folder
 from stores import LEAF_NAME, NssDatabase, Pki
 
 
@@ -32,6 +33,12 @@ def folder(session_folder):
 def module(session_folder):
     """The module under test, where every user can load it."""
     return pathlib.Path(shutil.copy(os.environ["DEVTRUST_MODULE"], session_folder / "devtrust-pkcs11.so"))
+
+
+@pytest.fixture(scope="session")
+def programs(session_folder):
+    """The folder of our own programs."""
+    return programs_folder(session_folder)
 
 
 @pytest.fixture(scope="session")

@@ -82,11 +82,13 @@ match = [
 
 [sign]
 timestamp = "http://tsa.example/"
+timestamp_required = true
 include_certs = -1
 fallback = false
 
 [verify]
 roots = ["~/roots.pem"]
+timestamp_roots = ["/etc/time.pem"]
 
 [browser]
 urls = ["https://portal.example"]
@@ -125,9 +127,11 @@ programs = ["/usr/bin/git"]
   EXPECT_EQ(match.root_sha256.size(), 64U);
   EXPECT_EQ(config->profiles[1].matches[1].issuer_cn, "Other CA");
   EXPECT_EQ(config->sign.timestamp, "http://tsa.example/");
+  EXPECT_TRUE(config->sign.timestamp_required);
   EXPECT_EQ(config->sign.include_certs, -1);
   EXPECT_FALSE(config->sign.fallback);
   EXPECT_THAT(config->verify.roots, ElementsAre("/home/someone/roots.pem"));
+  EXPECT_THAT(config->verify.timestamp_roots, ElementsAre("/etc/time.pem"));
   EXPECT_THAT(config->browser.urls, ElementsAre("https://portal.example"));
   EXPECT_THAT(config->keyholder.programs, ElementsAre("/usr/bin/git"));
 }
@@ -187,6 +191,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"Range", "[sign]\ninclude_certs = -4\n", ":2:17: include_certs must be a whole number from -3"},
         Refused{"EventLog", "audit = \"eventlog:\"\n", ":1:9: eventlog: is for Windows"},
         Refused{"RequiredAuditOfNothing", "audit_required = true\n", ": audit_required is true and there is no audit"},
+        Refused{"RequiredTimeStampOfNobody", "[sign]\ntimestamp_required = true\n",
+                ": timestamp_required is true and there is no authority to ask"},
         Refused{"RelativeTrace", "trace = \"trace.log\"\n", ":1:9: trace must be a path that begins with / or ~/"},
         Refused{"RelativeAudit", "audit = \"log\"\n", ":1:9: audit must be a path"},
         Refused{"RelativeRoot", "[verify]\nroots = [\"a.pem\"]\n", ":2:9: roots must be a path"},
@@ -304,7 +310,7 @@ TEST(Config, EveryKeyIsInTheDocumentation) {
       ++keys;
     }
   }
-  EXPECT_EQ(keys, 33);
+  EXPECT_EQ(keys, 35);
   for (const Profile& profile : built_in_profiles()) {
     EXPECT_THAT(page, HasSubstr("| `" + profile.name + "` | " + profile.label + " |"));
   }

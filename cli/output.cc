@@ -1,0 +1,96 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include <fmt/format.h>
+
+namespace devtrust::cli {
+namespace {
+
+std::string& program_storage() {
+  static std::string name = "devtrust";
+  return name;
+}
+
+/// The character that begins at `at` and its length in bytes; length 0 where it is no UTF-8.
+struct Character {
+  std::uint32_t point = 0;
+  std::size_t length = 0;
+};
+
+Character character_at(std::string_view text, std::size_t at) {
+  const auto byte = [&text, at](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i]));
+  };
+  const std::uint32_t first = byte(0);
+  if (first < 0x80) return {first, 1};
+  const std::size_t length = first >= 0xF0 && first < 0xF5 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
+  if (length == 0 || first >= 0xF5 || at + length > text.size()) return {};
+  std::uint32_t point = first & (0xFFU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) return {};
+    point = point << 6U | (byte(i) & 0x3FU);
+  }
+  const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
+  if (overlong || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return {};
+  return {point, length};
+}
+
+/// Controls, line and paragraph separators, and what turns the direction of writing.
+bool is_unsafe(std::uint32_t point) {
+  return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x061C || point == 0x200E || point == 0x200F ||
+         (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
+}
+
+/// Copies what is safe; `escape` is given the bytes of each other character, and its point (or nothing).
+template <typename Escape>
+std::string escaped(std::string_view text, Escape escape) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const Character character = character_at(text, at);
+    const std::size_t length = character.length == 0 ? 1 : character.length;
+    out += escape(text.substr(at, length), character);
+    at += length;
+  }
+  return out;
+}
+
+}  // namespace
+
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(descriptor, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+void set_program(std::string_view name) { program_storage() = name; }
+std::string_view program() { return program_storage(); }
+
+void complain(std::string_view message) {
+  write_all(STDERR_FILENO, fmt::format("{}: {}\n", program(), printable(message)));
+}
+
+std::string printable(std::string_view text) {
+  return escaped(text, [](std::string_view bytes, Character character) {
+    if (character.length == 0) return fmt::format("\\x{{{:02x}}}", static_cast<unsigned char>(bytes[0]));
+    return is_unsafe(character.point) ? fmt::format("\\u{{{:04x}}}", character.point) : std::string(bytes);
+  });
+}
+
+std::string percent_escaped(std::string_view text) {
+  return escaped(text, [](std::string_view bytes, Character character) {
+    if (character.length != 0 && !is_unsafe(character.point) && bytes != "%") return std::string(bytes);
+    std::string out;
+    for (const char byte : bytes) out += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
+    return out;
+  });
+}
+
+}  // namespace devtrust::cli

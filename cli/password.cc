@@ -1,0 +1,222 @@
+#include "cli/password.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include "cli/output.h"
+
+#include <fmt/format.h>
+
+namespace devtrust::cli {
+namespace {
+
+constexpr int kAttempts = 3;
+constexpr std::size_t kMaxLine = 2048;  // Assuan's lines are shorter
+constexpr unsigned kCancelled = 99;     // GPG_ERR_CANCELED
+
+/// What came of asking. Nothing: nobody could be asked this way.
+struct Answer {
+  std::optional<SecureBytes> password;
+  bool cancelled = false;
+};
+
+std::string assuan_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '%' || static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+void append_unescaped(SecureBytes& out, ByteView text) {
+  const auto digit = [](std::uint8_t c) { return c >= 'A' ? (c | 0x20U) - 'a' + 10U : c - '0' + 0U; };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      out.push_back(static_cast<std::uint8_t>(digit(text[i + 1]) << 4U | digit(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+}
+
+/// gpg's dialog for passwords, in a process of its own: the Assuan protocol on two pipes.
+class Pinentry {
+ public:
+  Pinentry() {
+    std::array<int, 2> to{}, from{};
+    if (pipe2(to.data(), O_CLOEXEC) != 0) return;
+    if (pipe2(from.data(), O_CLOEXEC) != 0) {
+      close(to[0]);
+      close(to[1]);
+      return;
+    }
+    // A pinentry that is not there, or that ends early, must not end us.
+    previous_ = std::signal(SIGPIPE, SIG_IGN);
+    process_ = fork();
+    if (process_ == 0) {
+      dup2(to[0], STDIN_FILENO);
+      dup2(from[1], STDOUT_FILENO);
+      std::signal(SIGPIPE, SIG_DFL);
+      execlp("pinentry", "pinentry", static_cast<char*>(nullptr));
+      _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    in_ = to[1];
+    out_ = from[0];
+    greeted_ = process_ > 0 && read_line() && starts_with("OK");
+  }
+  ~Pinentry() {
+    if (in_ >= 0) close(in_);
+    if (out_ >= 0) close(out_);
+    if (process_ > 0) {
+      while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+      }
+    }
+    if (previous_ != SIG_ERR) std::signal(SIGPIPE, previous_);
+  }
+  Pinentry(const Pinentry&) = delete;
+  Pinentry& operator=(const Pinentry&) = delete;
+
+  bool greeted() const { return greeted_; }
+
+  bool command(const std::string& line) { return write_all(in_, line + '\n') && read_line() && starts_with("OK"); }
+
+  Answer ask() {
+    Answer answer;
+    if (!write_all(in_, "GETPIN\n")) return answer;
+    SecureBytes password;
+    password.reserve(kMaxLine);
+    while (read_line()) {
+      if (starts_with("D ")) {
+        append_unescaped(password, ByteView(line_).subspan(2));
+      } else if (starts_with("OK")) {
+        answer.password = std::move(password);
+        return answer;
+      } else if (starts_with("ERR ")) {
+        const std::string code(as_text(ByteView(line_).subspan(4)));
+        answer.cancelled = (std::strtoul(code.c_str(), nullptr, 10) & 0xFFFFU) == kCancelled;
+        return answer;
+      }
+    }
+    return answer;
+  }
+
+ private:
+  bool starts_with(std::string_view text) const { return as_text(line_).starts_with(text); }
+
+  bool read_line() {
+    line_.clear();
+    line_.reserve(kMaxLine);
+    std::uint8_t c = 0;
+    while (line_.size() < kMaxLine) {
+      const ssize_t got = read(out_, &c, 1);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return false;
+      if (c == '\n') return true;
+      line_.push_back(c);
+    }
+    return false;
+  }
+
+  pid_t process_ = -1;
+  int in_ = -1, out_ = -1;
+  bool greeted_ = false;
+  SecureBytes line_;
+  void (*previous_)(int) = SIG_ERR;
+};
+
+/// The terminal that a pinentry is to use: gpg's own variable, else what we stand on.
+std::string terminal_name() {
+  if (const char* named = std::getenv("GPG_TTY"); named != nullptr && *named != '\0') return named;
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (const char* name = ttyname(descriptor); name != nullptr) return name;
+  }
+  return {};
+}
+
+Answer ask_pinentry(const std::string& description, const std::string& error) {
+  Pinentry pinentry;
+  if (!pinentry.greeted()) return {};
+  if (const std::string terminal = terminal_name(); !terminal.empty()) {
+    pinentry.command("OPTION ttyname=" + terminal);
+    if (const char* type = std::getenv("TERM"); type != nullptr)
+      pinentry.command(fmt::format("OPTION ttytype={}", type));
+  }
+  pinentry.command("OPTION lc-ctype=C.UTF-8");
+  pinentry.command("SETTITLE devtrust");
+  pinentry.command("SETPROMPT Password:");
+  pinentry.command("SETDESC " + assuan_escaped(description));
+  if (!error.empty()) pinentry.command("SETERROR " + assuan_escaped(error));
+  return pinentry.ask();
+}
+
+Answer ask_terminal(const std::string& description, const std::string& error) {
+  const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+  if (terminal < 0) return {};
+  Answer answer;
+  termios before{};
+  if (tcgetattr(terminal, &before) == 0) {
+    termios silent = before;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    silent.c_lflag |= ICANON;
+    write_all(terminal, error.empty() ? description + "\nPassword: " : error + "\nPassword: ");
+    tcsetattr(terminal, TCSAFLUSH, &silent);
+    SecureBytes line(kMaxLine);
+    ssize_t got = 0;
+    do {
+      got = read(terminal, line.data(), line.size());
+    } while (got < 0 && errno == EINTR);
+    tcsetattr(terminal, TCSAFLUSH, &before);
+    write_all(terminal, "\n");
+    if (got > 0) {
+      line.resize(static_cast<std::size_t>(got));
+      if (line.back() == '\n') line.pop_back();
+      answer.password = std::move(line);
+    } else {
+      answer.cancelled = true;  // the end of input
+    }
+  }
+  close(terminal);
+  return answer;
+}
+
+}  // namespace
+
+Result<void> unlock(const Identity& identity) {
+  if (identity.login == nullptr || identity.login->unlocked()) return {};
+  const std::string place = printable(identity.location);
+  const std::string description = "The password of " + place + ", where the device's key lies";
+  std::string wrong;
+  for (int attempt = 1;; ++attempt) {
+    Answer answer = ask_pinentry(description, wrong);
+    if (!answer.password && !answer.cancelled) answer = ask_terminal(description, wrong);
+    if (answer.cancelled)
+      return fail(ErrorCode::kLoginRequired, "the password of " + place + " was not given: cancelled");
+    if (!answer.password) {
+      return fail(ErrorCode::kLoginRequired,
+                  place +
+                      " needs its password, and there is neither a pinentry nor a terminal to ask for it: name a "
+                      "pin_source for this store in the configuration");
+    }
+    auto unlocked = identity.login->unlock(as_text(*answer.password));
+    if (unlocked || unlocked.error().code != ErrorCode::kWrongPassword || attempt == kAttempts) return unlocked;
+    wrong = "This is not the password of " + place;
+  }
+}
+
+}  // namespace devtrust::cli

@@ -1,0 +1,23 @@
+#include "cli/process.h"
+
+#include <openssl/crypto.h>
+
+#include <exception>
+
+#include "cli/output.h"
+
+namespace devtrust::cli {
+
+int run_command(const std::string& name, const std::function<int()>& command) {
+  set_program(name);
+  // A broken openssl.cnf, or one that loads our own provider, is what we may be asked about.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+  try {
+    return command();
+  } catch (const std::exception& error) {
+    complain(std::string("ended by an error of its own, which should be reported: ") + error.what());
+    return 1;
+  }
+}
+
+}  // namespace devtrust::cli

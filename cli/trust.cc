@@ -1,0 +1,185 @@
+#include "cli/trust.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <new>
+
+#include "identity/process.h"
+#include "identity/trusted_file.h"
+
+#include <fmt/format.h>
+
+namespace devtrust::cli {
+namespace {
+
+constexpr std::size_t kMaxRoots = std::size_t{8} << 20;  // a whole bundle of web roots is a quarter of a megabyte
+constexpr int kSecurityLevel = 2;                        // Debian's: 112 bits, so neither SHA-1 nor RSA-1024
+constexpr int kMaxDepth = 10;
+
+std::string in_quotes(const X509* certificate) { return '"' + subject_of(certificate) + '"'; }
+
+bool self_issued(const X509* certificate) {
+  return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+}
+
+/// Why this certificate was not meant for signatures; empty where it was.
+std::string wrong_purpose(X509* leaf) {
+  const std::uint32_t usage = X509_get_key_usage(leaf);
+  if ((usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) == 0) return "its key usage does not allow signatures";
+  const std::uint32_t purposes = X509_get_extended_key_usage(leaf);
+  if ((purposes & (XKU_SSL_CLIENT | XKU_SMIME | XKU_CODE_SIGN | XKU_ANYEKU)) == 0) {
+    return "it is for another purpose: its extended key usage names neither client authentication, nor e-mail, nor "
+           "code";
+  }
+  return {};
+}
+
+/// A revocation list that is out of date, or that nobody gave us, decides nothing; one that names a certificate does.
+int check_revocation(int ok, X509_STORE_CTX* context) {
+  switch (X509_STORE_CTX_get_error(context)) {
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+      return 1;
+    case X509_V_ERR_CERT_REVOKED: {
+      const auto* proven = static_cast<const Time*>(X509_STORE_CTX_get_app_data(context));
+      X509_REVOKED* entry = nullptr;
+      X509_CRL* list = X509_STORE_CTX_get0_current_crl(context);
+      if (proven == nullptr || list == nullptr ||
+          X509_CRL_get0_by_cert(list, &entry, X509_STORE_CTX_get_current_cert(context)) != 1) {
+        return ok;
+      }
+      return to_time(X509_REVOKED_get0_revocationDate(entry)) > *proven ? 1 : ok;
+    }
+    default:
+      return ok;
+  }
+}
+
+ChainReport explain(X509_STORE_CTX* context, const X509* leaf) {
+  const int error = X509_STORE_CTX_get_error(context);
+  const X509* at = X509_STORE_CTX_get_current_cert(context);
+  switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: {
+      const unsigned char* der = nullptr;
+      std::size_t length = 0;
+      X509_NAME_get0_der(X509_get_issuer_name(at != nullptr ? at : leaf), &der, &length);
+      return {ChainVerdict::kUnknownRoot,
+              "its issuer \"" + name_text({der, length}) +
+                  "\" is neither in the signature nor among verify.roots: where you trust it, add its root there"};
+    }
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return {ChainVerdict::kUnknownRoot, "its root " + in_quotes(at != nullptr ? at : leaf) +
+                                              " is not among verify.roots: where you trust it, add it there"};
+    case X509_V_ERR_CERT_REVOKED:
+      return {ChainVerdict::kRevoked, in_quotes(at != nullptr ? at : leaf) + " was revoked"};
+    default:
+      return {ChainVerdict::kRejected,
+              fmt::format("{}: {}", in_quotes(at != nullptr ? at : leaf), X509_verify_cert_error_string(error))};
+  }
+}
+
+}  // namespace
+
+std::string user_roots_file() {
+  const std::string home = config_home();
+  return home.empty() ? std::string() : home + "/devtrust/roots.pem";
+}
+
+Trust Trust::load(const Config& config) {
+  Trust trust;
+  if (config.verify.roots.empty()) {
+    trust.read(kSystemRootsFile, false, trust.roots_);
+    if (const std::string own = user_roots_file(); !own.empty()) trust.read(own, false, trust.roots_);
+  }
+  for (const std::string& path : config.verify.roots) trust.read(path, true, trust.roots_);
+  for (const std::string& path : config.verify.timestamp_roots) trust.read(path, true, trust.time_stamp_roots_);
+  return trust;
+}
+
+void Trust::read(const std::string& path, bool must_exist, Anchors& into) {
+  const auto text = read_trusted_text(path, kMaxRoots);
+  if (!text) {
+    if (must_exist || text.error().code != ErrorCode::kNotFound) {
+      problems_.push_back("the roots in " + path + " are not used: " + text.error().message);
+    }
+    return;
+  }
+  const BioPtr in = reader_of(as_bytes(*text));
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* data = nullptr;
+  long length = 0;
+  int number = 0;
+  while (PEM_read_bio(in.get(), &name, &header, &data, &length) == 1) {
+    const std::string label = name;
+    const Bytes der(data, data + length);
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(data);
+    ++number;
+    if (label == PEM_STRING_X509 || label == PEM_STRING_X509_OLD) {
+      if (X509Ptr certificate = to_x509(der)) {
+        into.certificates.push_back(std::move(certificate));
+        continue;
+      }
+    } else if (label == PEM_STRING_X509_CRL) {
+      X509_CRL* list = X509_CRL_new_ex(libctx(), nullptr);
+      const unsigned char* cursor = der.data();
+      if (list != nullptr && d2i_X509_CRL(&list, &cursor, static_cast<long>(der.size())) != nullptr) {
+        into.lists.emplace_back(list);
+        continue;
+      }
+    }
+    problems_.push_back(
+        fmt::format("{}: its PEM block {} ({}) is neither a certificate nor a revocation list", path, number, label));
+  }
+  if (number == 0) problems_.push_back(path + " holds no certificate in PEM");
+}
+
+X509StorePtr Trust::store_of(const std::vector<const Anchors*>& sets, Time time) {
+  X509StorePtr store(X509_STORE_new());
+  if (store == nullptr) throw std::bad_alloc();
+  bool has_lists = false;
+  for (const Anchors* set : sets) {
+    for (const X509Ptr& certificate : set->certificates) {
+      if (self_issued(certificate.get())) X509_STORE_add_cert(store.get(), certificate.get());
+    }
+    for (const X509CrlPtr& list : set->lists) X509_STORE_add_crl(store.get(), list.get());
+    has_lists = has_lists || !set->lists.empty();
+  }
+  X509_VERIFY_PARAM* rules = X509_STORE_get0_param(store.get());
+  X509_VERIFY_PARAM_set_time(rules, std::chrono::system_clock::to_time_t(time));
+  X509_VERIFY_PARAM_set_auth_level(rules, kSecurityLevel);
+  X509_VERIFY_PARAM_set_depth(rules, kMaxDepth);
+  if (has_lists) {
+    X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    X509_STORE_set_verify_cb(store.get(), check_revocation);
+  }
+  return store;
+}
+
+ChainReport Trust::check_signer(X509* leaf, STACK_OF(X509) * others, Time time, bool proven) const {
+  if (std::string reason = wrong_purpose(leaf); !reason.empty()) {
+    return {ChainVerdict::kRejected, in_quotes(leaf) + ": " + reason};
+  }
+  const X509StorePtr store = store_of({&roots_}, time);
+  const X509StackPtr untrusted = make_stack();
+  for (int i = 0; i < sk_X509_num(others); ++i) push(untrusted.get(), sk_X509_value(others, i));
+  for (const X509Ptr& certificate : roots_.certificates) push(untrusted.get(), certificate.get());
+  const X509StoreCtxPtr context(X509_STORE_CTX_new_ex(libctx(), nullptr));
+  if (context == nullptr || X509_STORE_CTX_init(context.get(), store.get(), leaf, untrusted.get()) != 1) {
+    throw std::bad_alloc();
+  }
+  X509_STORE_CTX_set_app_data(context.get(), proven ? &time : nullptr);
+  if (X509_verify_cert(context.get()) == 1) return {ChainVerdict::kTrusted, {}};
+  return explain(context.get(), leaf);
+}
+
+X509StorePtr Trust::time_stamp_store(Time time) const { return store_of({&roots_, &time_stamp_roots_}, time); }
+
+}  // namespace devtrust::cli

@@ -1,0 +1,57 @@
+// Whose signatures are believed: the roots of the configuration.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/openssl_types.h"
+#include "identity/config.h"
+
+namespace devtrust::cli {
+
+/// Where the roots are that `devtrust setup` writes, and those of the administrator: read where verify.roots is not
+/// set.
+std::string user_roots_file();
+inline constexpr const char* kSystemRootsFile = "/etc/devtrust/roots.pem";
+
+enum class ChainVerdict : std::uint8_t {
+  kTrusted,
+  kUnknownRoot,  ///< no way to a root of the configuration
+  kRejected,     ///< there is a way, and something on it is wrong
+  kRevoked,
+};
+
+struct ChainReport {
+  ChainVerdict verdict = ChainVerdict::kUnknownRoot;
+  std::string reason;  ///< empty where it is trusted
+};
+
+class Trust {
+ public:
+  /// Reads the files that `config` names, or the usual ones. A file that cannot be read or believed is a problem, and
+  /// its certificates are not there.
+  static Trust load(const Config& config);
+
+  const std::vector<std::string>& problems() const { return problems_; }
+  bool has_roots() const { return !roots_.certificates.empty(); }
+
+  /// Whether `leaf` leads to a root at `time` over `others`, which nobody vouches for, and may sign. A leaf's own
+  /// validity is not looked at. `proven`: the time is an authority's, so that what was revoked later was good then.
+  ChainReport check_signer(X509* leaf, STACK_OF(X509) * others, Time time, bool proven) const;
+
+  /// A store of the roots of time stamp authorities, for checks at `time`. Throws std::bad_alloc.
+  X509StorePtr time_stamp_store(Time time) const;
+
+ private:
+  struct Anchors {
+    std::vector<X509Ptr> certificates;  // self-issued ones are roots, others complete chains
+    std::vector<X509CrlPtr> lists;
+  };
+  void read(const std::string& path, bool must_exist, Anchors& into);
+  static X509StorePtr store_of(const std::vector<const Anchors*>& sets, Time time);
+
+  Anchors roots_, time_stamp_roots_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace devtrust::cli

@@ -1,0 +1,38 @@
+#include "cli/output.h"
+
+#include <gtest/gtest.h>
+
+namespace devtrust::cli {
+namespace {
+
+using std::string_literals::operator""s;
+
+TEST(Printable, LeavesTextAlone) {
+  for (const char* text : {"", "plain", "JumpCloud – Größe", "日本", "\xF0\x9F\x94\x91", "100%"}) {
+    EXPECT_EQ(printable(text), text);
+  }
+}
+
+TEST(Printable, ShowsWhatWouldMoveOrHide) {
+  EXPECT_EQ(printable("a\nb\r\x1b[2J\x7f\0z"s), "a\\u{000a}b\\u{000d}\\u{001b}[2J\\u{007f}\\u{0000}z");
+  EXPECT_EQ(printable("\u0085\u009b\u202e\u2028\u2066\ufeff"),
+            "\\u{0085}\\u{009b}\\u{202e}\\u{2028}\\u{2066}\\u{feff}");
+}
+
+TEST(Printable, ShowsWhatIsNoUtf8) {
+  EXPECT_EQ(printable("\xff"), "\\x{ff}");
+  EXPECT_EQ(printable("a\xC3"), "a\\x{c3}");                      // cut short
+  EXPECT_EQ(printable("\xC0\x8A"), "\\x{c0}\\x{8a}");             // overlong
+  EXPECT_EQ(printable("\xE0\x80\x8A"), "\\x{e0}\\x{80}\\x{8a}");  // overlong
+  EXPECT_EQ(printable("\xED\xA0\x80"), "\\x{ed}\\x{a0}\\x{80}");  // a surrogate
+  EXPECT_EQ(printable("\xF4\x90\x80\x80"), "\\x{f4}\\x{90}\\x{80}\\x{80}");
+}
+
+TEST(PercentEscaped, IsOneLineAndCanBeReadBack) {
+  EXPECT_EQ(percent_escaped("CN=a – b"), "CN=a – b");
+  EXPECT_EQ(percent_escaped("a%\n[GNUPG:] GOODSIG"), "a%25%0A[GNUPG:] GOODSIG");
+  EXPECT_EQ(percent_escaped("\u202e\xff"), "%E2%80%AE%FF");
+}
+
+}  // namespace
+}  // namespace devtrust::cli
