@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -58,6 +60,20 @@ std::string escaped(std::string_view text, Escape escape) {
   return out;
 }
 
+/// Of text that is UTF-8 or has our colours in it; each character takes one.
+std::size_t columns_of(std::string_view text) {
+  std::size_t columns = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text.substr(at).starts_with("\x1b[")) {
+      at = std::min(text.find('m', at), text.size() - 1) + 1;
+      continue;
+    }
+    at += std::max<std::size_t>(1, character_at(text, at).length);
+    ++columns;
+  }
+  return columns;
+}
+
 }  // namespace
 
 bool write_all(int descriptor, std::string_view text) {
@@ -91,6 +107,41 @@ std::string percent_escaped(std::string_view text) {
     for (const char byte : bytes) out += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
     return out;
   });
+}
+
+Style Style::of(int descriptor) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool plain = (no_color != nullptr && *no_color != '\0') || term == nullptr || std::string_view(term) == "dumb";
+  return Style(!plain && isatty(descriptor) == 1);
+}
+
+std::string Style::paint(std::string_view code, std::string_view text) const {
+  return colour_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+std::string wrapped(std::string_view text, std::size_t indent) {
+  constexpr std::size_t kColumns = 80;
+  std::string out;
+  std::size_t column = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t width = columns_of(word);
+    if (column == 0) {
+      out.append(indent, ' ');
+      column = indent + width;
+    } else if (column + 1 + width > kColumns) {
+      out.append("\n").append(indent, ' ');
+      column = indent + width;
+    } else {
+      out += ' ';
+      column += 1 + width;
+    }
+    out += word;
+  }
+  return out + '\n';
 }
 
 }  // namespace devtrust::cli

@@ -22,4 +22,22 @@ std::string printable(std::string_view text);
 /// The same for a status line or another one-line protocol: also `%` and controls as %XX.
 std::string percent_escaped(std::string_view text);
 
+/// Colours, where a person reads: a terminal that has them, and no NO_COLOR.
+class Style {
+ public:
+  static Style of(int descriptor);
+  std::string strong(std::string_view text) const { return paint("1", text); }
+  std::string good(std::string_view text) const { return paint("32", text); }
+  std::string bad(std::string_view text) const { return paint("31", text); }
+
+ private:
+  explicit Style(bool colour) : colour_(colour) {}
+  std::string paint(std::string_view code, std::string_view text) const;
+  bool colour_;
+};
+
+/// Lines of at most 80 columns, each `indent` columns in, broken between words (a word that is longer stays whole);
+/// ends with a newline.
+std::string wrapped(std::string_view text, std::size_t indent);
+
 }  // namespace devtrust::cli

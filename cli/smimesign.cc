@@ -246,6 +246,27 @@ int list_keys() {
   return 0;
 }
 
+void add_sign_options(CLI::App& app, SmimesignOptions& options) {
+  app.add_option("-u,--local-user", options.local_user,
+                 "devtrust:PROFILE, an e-mail address, or the end of a certificate's SHA-1 fingerprint")
+      ->type_name("USER-ID");
+  app.add_flag("-b,--detach-sign", options.detach_sign, "make a detached signature");
+  app.add_flag("-a,--armor", options.armor, "write PEM");
+  app.add_option("-t,--timestamp-authority", options.timestamp, "have a time stamp authority (RFC 3161) say when")
+      ->type_name("URL");
+  app.add_option(
+         "--include-certs", options.include_certs,
+         "-3 as -2 but no issuer that can be fetched, -2 all but the root (default), -1 all, 0 none, n the first n")
+      ->type_name("N")
+      ->check(CLI::Range(-3, 100));
+}
+
+void add_status_option(CLI::App& app, SmimesignOptions& options) {
+  app.add_option("--status-fd", options.status_fd, "write GnuPG's status lines to this descriptor")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+}
+
 int smimesign_main(int argc, char** argv) {
   SmimesignOptions options;
   std::string keyid_format;
@@ -254,22 +275,9 @@ int smimesign_main(int argc, char** argv) {
   app.add_flag("-s,--sign", options.sign, "make a signature");
   app.add_flag("--verify", options.verify, "verify a signature");
   app.add_flag("--list-keys", options.list_keys, "show the identities that can sign");
-  app.add_option("-u,--local-user", options.local_user,
-                 "devtrust:PROFILE, an e-mail address, or the end of a certificate's SHA-1 fingerprint")
-      ->type_name("USER-ID");
-  app.add_flag("-b,--detach-sign", options.detach_sign, "make a detached signature");
-  app.add_flag("-a,--armor", options.armor, "write PEM");
-  app.add_option("--status-fd", options.status_fd, "write GnuPG's status lines to this descriptor")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+  add_sign_options(app, options);
+  add_status_option(app, options);
   app.add_option("--keyid-format", keyid_format, "long; taken for git's sake")->type_name("FORMAT");
-  app.add_option("-t,--timestamp-authority", options.timestamp, "have a time stamp authority (RFC 3161) say when")
-      ->type_name("URL");
-  app.add_option(
-         "--include-certs", options.include_certs,
-         "-3 as -2 but no issuer that can be fetched, -2 all but the root (default), -1 all, 0 none, n the first n")
-      ->type_name("N")
-      ->check(CLI::Range(-3, 100));
   app.add_option("files", options.files, "what to sign; or the signature, and the data where it is apart")
       ->type_name("FILE");
   try {

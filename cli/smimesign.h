@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace devtrust::cli {
 
 struct SmimesignOptions {
@@ -21,6 +25,10 @@ struct SmimesignOptions {
 int sign(const SmimesignOptions& options);
 int verify(const SmimesignOptions& options);
 int list_keys();
+
+/// The options that sign takes, for any command line.
+void add_sign_options(CLI::App& app, SmimesignOptions& options);
+void add_status_option(CLI::App& app, SmimesignOptions& options);
 
 /// The whole of devtrust-smimesign.
 int smimesign_main(int argc, char** argv);

@@ -1,0 +1,139 @@
+#include "cli/command.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/credentials.h"
+#include "cli/output.h"
+#include "cli/setup/target.h"
+#include "cli/smimesign.h"
+#include "cli/status.h"
+
+namespace devtrust::cli {
+namespace {
+
+constexpr int kUsage = 1;
+
+/// What a subcommand does when it was chosen.
+using Action = std::function<int()>;
+
+class Command {
+ public:
+  Command() : app_("The device-trust certificate of this machine, for the programs that cannot find it.", "devtrust") {
+    app_.set_version_flag("-v,--version", std::string("devtrust ") + DEVTRUST_VERSION);
+    app_.require_subcommand(1);
+    app_.set_help_all_flag("--help-all", "Print the help of all commands and exit");
+    add_list();
+    add_status();
+    add_setup();
+    add_smimesign();
+    add_files();
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::Success& help) {
+      return app_.exit(help);
+    } catch (const CLI::ParseError& error) {
+      complain(std::string(error.what()) + ": `devtrust --help` shows what there is");
+      return kUsage;
+    }
+    return action_();
+  }
+
+ private:
+  CLI::App* add(const std::string& name, const std::string& what, Action action) {
+    CLI::App* command = app_.add_subcommand(name, what);
+    command->callback([this, action = std::move(action)] { action_ = action; });
+    return command;
+  }
+
+  void add_list() {
+    add("list", "Show the identities: what is there, what is used, and why the others are not", [this] {
+      return list(json_ ? Format::kJson : Format::kText);
+    })->add_flag("--json", json_, "for programs (docs/json.md)");
+  }
+
+  void add_status() {
+    CLI::App* command =
+        add("status", "Say in one line, and by the exit code, whether the identity can be used", [this] {
+          return status(profile_, json_ ? Format::kJson : prometheus_ ? Format::kPrometheus : Format::kText);
+        });
+    add_profile(command);
+    auto* json = command->add_flag("--json", json_, "for programs (docs/json.md)");
+    command->add_flag("--prometheus", prometheus_, "metrics for a textfile collector")->excludes(json);
+    command->footer(
+        "Exit codes: 0 usable, 1 usage error, 2 none found, 3 expired, 4 renewal overdue,\n"
+        "5 locked or access denied, 6 misconfigured.");
+  }
+
+  void add_setup() {
+    CLI::App* command = add("setup", "Set a program up to use the identity", [this] { return setup(target_, setup_); });
+    command->add_option("target", target_, "git")->required()->type_name("TARGET");
+    command
+        ->add_option("-p,--profile", setup_.profile, "the profile to use (default: the one with a current certificate)")
+        ->type_name("NAME");
+    command->add_flag("--no-trust{false}", setup_.trust,
+                      "do not copy the root of the certificate's chain to the roots that are believed");
+    add_setup_options(command);
+    command = add("unsetup", "Undo what setup did, to the byte", [this] { return unsetup(target_, setup_); });
+    command->add_option("target", target_, "git")->required()->type_name("TARGET");
+    add_setup_options(command);
+  }
+  void add_setup_options(CLI::App* command) {
+    command->add_flag("--dry-run", setup_.dry_run, "show the change as a diff, and make none");
+    command->add_flag("--system", setup_.system, "for every user of this machine");
+  }
+
+  void add_smimesign() {
+    CLI::App* command = add("sign", "Sign a file, or standard input", [this] { return sign(smimesign_); });
+    add_sign_options(*command, smimesign_);
+    add_status_option(*command, smimesign_);
+    command->add_option("file", smimesign_.files, "what to sign (default: standard input)")->type_name("FILE");
+    command = add("verify", "Verify a signature", [this] { return verify(smimesign_); });
+    command->add_option("files", smimesign_.files, "the signature, and the data where it is apart")->type_name("FILE");
+    add_status_option(*command, smimesign_);
+  }
+
+  void add_files() {
+    CLI::App* command = add("pem", "Write the chain and the key's reference as PEM files",
+                            [this] { return pem(profile_, pem_folder_); });
+    add_profile(command);
+    command
+        ->add_option("-o,--output", pem_folder_,
+                     "the folder for chain.pem and key.pem (default: both to standard output)")
+        ->type_name("DIR");
+    add_profile(add("uri", "Show the names by which programs know the identity", [this] { return uri(profile_); }));
+    command = add("exec", "Run a program with the provider and the module active",
+                  [this] { return execute(profile_, program_); });
+    add_profile(command);
+    command->add_option("command", program_, "the program and its arguments, after --")
+        ->required()
+        ->type_name("COMMAND");
+    command->positionals_at_end();
+    command->footer(
+        "In its environment: OPENSSL_CONF; DEVTRUST_CERT and DEVTRUST_KEY, two files for programs that\n"
+        "take files; DEVTRUST_MODULE, the PKCS#11 module, which PKCS11_MODULE_PATH and\n"
+        "PKCS11_PROVIDER_MODULE name as well.");
+  }
+
+  void add_profile(CLI::App* command) {
+    command
+        ->add_option("-p,--profile", profile_, "which profile (default: the first one that has a current certificate)")
+        ->type_name("NAME");
+  }
+
+  CLI::App app_;
+  Action action_;
+  std::string profile_, target_, pem_folder_;
+  bool json_ = false, prometheus_ = false;
+  SetupOptions setup_;
+  SmimesignOptions smimesign_;
+  std::vector<std::string> program_;
+};
+
+}  // namespace
+
+int command_main(int argc, char** argv) { return Command().run(argc, argv); }
+
+}  // namespace devtrust::cli

@@ -1,0 +1,208 @@
+#include "cli/credentials.h"
+
+#include <fmt/format.h>
+#include <openssl/conf.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "cli/device.h"
+#include "cli/openssl_types.h"
+#include "cli/output.h"
+#include "cli/programs.h"
+#include "cli/setup/file_change.h"
+#include "identity/key_reference.h"
+#include "identity/selection.h"
+
+extern char** environ;
+
+namespace devtrust::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kNotThere = 127, kNotRunnable = 126;  // as shells have it
+
+int failure(const std::string& message) {
+  complain(message);
+  return 1;
+}
+
+int print(const std::string& text) {
+  return write_all(STDOUT_FILENO, text) ? 0 : failure("the answer cannot be written to standard output");
+}
+
+struct Files {
+  std::string profile, chain, key;
+};
+
+/// The leaf and its issuers without the root, which whoever checks has himself; and the key's reference.
+Result<Files> files_of(const std::string& profile) {
+  const auto device = open_device();
+  if (!device) return fail(device);
+  const auto current = select_current(*device->snapshot, profile, current_time());
+  if (!current) return fail(current);
+  const Identity& identity = **current;
+  Files files{identity.profile, pem_of(*identity.leaf), encode_key_reference("devtrust:" + identity.profile)};
+  const auto& issuers = identity.chain.issuers;
+  for (std::size_t i = 0; i + (identity.chain.complete ? 1 : 0) < issuers.size(); ++i)
+    files.chain += pem_of(*issuers[i]);
+  return files;
+}
+
+Result<void> replace(const std::string& path, const std::string& content, mode_t mode) {
+  const auto before = read_if_there(path);
+  if (!before) return fail(before);
+  return apply({path, *before, content, mode});
+}
+
+Result<void> write_files(const Files& files, const std::string& folder) {
+  if (auto key = replace(folder + "/key.pem", files.key, 0600); !key) return key;
+  return replace(folder + "/chain.pem", files.chain, 0644);
+}
+
+/// RFC 7512 §2.3: what is not unreserved is escaped.
+std::string uri_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::strchr("-._~", c) != nullptr;
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+/// A folder of our own that is gone at the end.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+    for (const std::string& parent :
+         {std::string(runtime != nullptr ? runtime : ""), fs::temp_directory_path().string()}) {
+      if (parent.empty()) continue;
+      path_ = parent + "/devtrust-exec-XXXXXX";
+      if (mkdtemp(path_.data()) != nullptr) return;
+    }
+    path_.clear();
+  }
+  ~ScratchFolder() {
+    std::error_code error;
+    if (!path_.empty()) fs::remove_all(path_, error);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// The program's openssl.cnf, or the system's, with our provider behind it: conf/openssl has the same for good.
+std::string openssl_conf(const std::string& provider) {
+  char* usual = CONF_get1_default_config_file();
+  const std::string base = usual != nullptr ? usual : "";
+  OPENSSL_free(usual);
+  std::string text = "openssl_conf = openssl_init\n[openssl_init]\nproviders = provider_sect\n[default]\n";
+  if (!base.empty() && access(base.c_str(), R_OK) == 0) text += ".include " + base + '\n';
+  return text +
+         "[openssl_init]\nproviders = provider_sect\n[provider_sect]\ndevtrust.default = devtrust_default_sect\n"
+         "devtrust = devtrust_sect\n[devtrust_default_sect]\nactivate = 1\n[devtrust_sect]\nmodule = " +
+         provider + "\nactivate = 1\n";
+}
+
+pid_t running = 0;  // whom `pass_on` passes a signal on to
+
+void pass_on(int signal) {
+  if (running > 0) kill(running, signal);
+}
+
+/// Waits for the program; the terminal's own signals reach it by themselves, others are passed on.
+int wait_for(pid_t process) {
+  running = process;
+  struct sigaction action {};
+  action.sa_handler = SIG_IGN;
+  for (const int signal : {SIGINT, SIGQUIT}) sigaction(signal, &action, nullptr);
+  action.sa_handler = pass_on;
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
+  int status = 0;
+  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+int pem(const std::string& profile, const std::string& folder) {
+  const auto files = files_of(profile);
+  if (!files) return failure(files.error().message);
+  if (folder.empty()) return print(files->chain + files->key);
+  const auto written = write_files(*files, folder);
+  return written ? 0 : failure(written.error().message);
+}
+
+int uri(const std::string& name) {
+  const auto device = open_device();
+  if (!device) return failure(device.error().message);
+  std::string chosen = name;
+  if (chosen.empty()) {
+    const auto current = select_current(*device->snapshot, {}, current_time());
+    if (!current) return failure(current.error().message);
+    chosen = (*current)->profile;
+  }
+  // A name stays true whether or not the certificate is there today.
+  const auto has_name = [&chosen](const Profile& profile) { return profile.name == chosen; };
+  const auto& profiles = device->config.profiles;
+  const auto profile = std::ranges::find_if(profiles, has_name);
+  if (profile == profiles.end())
+    return failure(select_current(*device->snapshot, chosen, current_time()).error().message);
+  const std::string label = uri_escaped(profile->label);
+  const std::string pkcs11 = "pkcs11:token=" + label + ";object=" + label + ";type=";
+  return print(
+      fmt::format("# OpenSSL's programs and all that take a URI for a key; git's user.signingKey\ndevtrust:{}\n"
+                  "# PKCS#11: the key\n{}private\n# PKCS#11: the certificate\n{}cert\n",
+                  chosen, pkcs11, pkcs11));
+}
+
+int execute(const std::string& profile, const std::vector<std::string>& command) {
+  const auto provider = provider_path();
+  const auto module = module_path();
+  if (!provider || !module) return failure((!provider ? provider : module).error().message);
+  const auto files = files_of(profile);
+  if (!files) return failure(files.error().message);
+  const ScratchFolder folder;
+  if (folder.path().empty())
+    return failure(std::string("a folder for the files cannot be made: ") + std::strerror(errno));
+  const std::string conf = folder.path() + "/openssl.cnf";
+  auto written = write_files(*files, folder.path());
+  if (written) written = replace(conf, openssl_conf(*provider), 0644);
+  if (!written) return failure(written.error().message);
+  const std::array<std::pair<const char*, std::string>, 6> variables{{{"OPENSSL_CONF", conf},
+                                                                      {"DEVTRUST_CERT", folder.path() + "/chain.pem"},
+                                                                      {"DEVTRUST_KEY", folder.path() + "/key.pem"},
+                                                                      {"DEVTRUST_MODULE", *module},
+                                                                      {"PKCS11_MODULE_PATH", *module},
+                                                                      {"PKCS11_PROVIDER_MODULE", *module}}};
+  for (const auto& [name, value] : variables) setenv(name, value.c_str(), 1);
+
+  std::vector<std::string> copies = command;
+  std::vector<char*> arguments;
+  for (std::string& argument : copies) arguments.push_back(argument.data());
+  arguments.push_back(nullptr);
+  pid_t process = 0;
+  const int spawned = posix_spawnp(&process, arguments[0], nullptr, nullptr, arguments.data(), environ);
+  if (spawned != 0) {
+    complain(command[0] + " cannot be started: " + std::strerror(spawned));
+    return spawned == ENOENT ? kNotThere : kNotRunnable;
+  }
+  return wait_for(process);
+}
+
+}  // namespace devtrust::cli

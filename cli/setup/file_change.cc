@@ -1,0 +1,154 @@
+#include "cli/setup/file_change.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/files.h"
+#include "cli/output.h"
+
+namespace devtrust::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFile = std::size_t{16} << 20;
+constexpr std::size_t kContext = 3;  // lines around a change, as diff -u has them
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    lines.push_back(text.substr(0, end == std::string_view::npos ? end : end + 1));
+    text.remove_prefix(lines.back().size());
+  }
+  return lines;
+}
+
+void append_line(std::string& out, char sign, std::string_view line) {
+  out += sign;
+  out += line;
+  if (!line.ends_with('\n')) out += "\n\\ No newline at end of file\n";
+}
+
+Error failed(const std::string& path, const char* what) {
+  return {errno == EACCES || errno == EPERM || errno == EROFS ? ErrorCode::kAccessDenied : ErrorCode::kIo,
+          fmt::format("{} cannot be {}: {}", path, what, std::strerror(errno))};
+}
+
+/// What the path leads to, where it is a link.
+std::string target_of(const std::string& path) {
+  std::error_code error;
+  const fs::path target = fs::weakly_canonical(path, error);
+  return error ? path : target.string();
+}
+
+/// A file that is there while nobody else may change PATH; it becomes PATH, or goes away.
+class Lock {
+ public:
+  Lock(const std::string& path, mode_t mode) : name_(path + ".lock") {
+    descriptor_ = open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (descriptor_ >= 0) fchmod(descriptor_, mode);  // whatever the umask takes away
+  }
+  ~Lock() {
+    if (descriptor_ < 0) return;
+    close(descriptor_);
+    if (!name_.empty()) unlink(name_.c_str());
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+  bool held() const { return descriptor_ >= 0; }
+  const std::string& name() const { return name_; }
+  bool write(std::string_view text) const { return write_all(descriptor_, text) && fsync(descriptor_) == 0; }
+  bool become(const std::string& path) {
+    if (rename(name_.c_str(), path.c_str()) != 0) return false;
+    name_.clear();
+    return true;
+  }
+
+ private:
+  std::string name_;
+  int descriptor_ = -1;
+};
+
+}  // namespace
+
+Result<std::optional<std::string>> read_if_there(const std::string& path) {
+  auto content = read_whole_file(path);
+  if (content && content->size() > kMaxFile) return fail(ErrorCode::kInvalidArgument, path + " is longer than 16 MiB");
+  if (content) return std::optional(std::string(as_text(*content)));
+  if (content.error().code == ErrorCode::kNotFound) return std::optional<std::string>();
+  return fail(content);
+}
+
+std::string unified_diff(const FileChange& change) {
+  if (change.empty()) return {};
+  const auto before = lines_of(change.before ? *change.before : std::string_view());
+  const auto after = lines_of(change.after ? *change.after : std::string_view());
+  std::string out = fmt::format("--- {}\n+++ {}\n", change.before ? change.path : "/dev/null",
+                                change.after ? change.path : "/dev/null");
+  const std::size_t shorter = std::min(before.size(), after.size());
+  std::size_t same = 0;
+  while (same < shorter && before[same] == after[same]) ++same;
+  std::size_t tail = 0;
+  while (tail < shorter - same && before[before.size() - 1 - tail] == after[after.size() - 1 - tail]) ++tail;
+  const std::size_t first = same - std::min(same, kContext);
+  const std::size_t context_after = std::min(tail, kContext);
+  const std::size_t old_count = before.size() - tail - first + context_after;
+  const std::size_t new_count = after.size() - tail - first + context_after;
+  // A range of no lines is named by the line before it
+  out += fmt::format("@@ -{},{} +{},{} @@\n", old_count == 0 ? first : first + 1, old_count,
+                     new_count == 0 ? first : first + 1, new_count);
+  for (std::size_t i = first; i < same; ++i) append_line(out, ' ', before[i]);
+  for (std::size_t i = same; i < before.size() - tail; ++i) append_line(out, '-', before[i]);
+  for (std::size_t i = same; i < after.size() - tail; ++i) append_line(out, '+', after[i]);
+  for (std::size_t i = before.size() - tail; i < before.size() - tail + context_after; ++i)
+    append_line(out, ' ', before[i]);
+  return out;
+}
+
+Result<void> apply(const FileChange& change) {
+  if (change.empty()) return {};
+  const std::string path = target_of(change.path);
+  struct stat status {};
+  const bool exists = stat(path.c_str(), &status) == 0;
+  if (exists && status.st_uid != geteuid()) {
+    return fail(ErrorCode::kAccessDenied, path + " belongs to another user: run this as that user");
+  }
+  std::error_code error;
+  fs::create_directories(fs::path(path).parent_path(), error);
+  if (error) {
+    return fail(ErrorCode::kAccessDenied,
+                fmt::format("{} cannot be made: {}", fs::path(path).parent_path().string(), error.message()));
+  }
+  Lock lock(path, exists ? status.st_mode & 07777U : change.mode);
+  if (!lock.held()) {
+    if (errno == EEXIST) {
+      return fail(ErrorCode::kBusy, lock.name() + " is there, so another program is changing " + path +
+                                        ": try again, or delete it where none is");
+    }
+    return tl::unexpected(failed(path, "written"));
+  }
+  const auto now = read_if_there(path);
+  if (!now) return fail(now);
+  if (*now != change.before)
+    return fail(ErrorCode::kBusy, path + " was changed by another program at this moment: try again");
+  if (!change.after) {
+    if (unlink(path.c_str()) != 0) return tl::unexpected(failed(path, "deleted"));
+    return {};
+  }
+  if (!lock.write(*change.after) || !lock.become(path)) return tl::unexpected(failed(path, "written"));
+  return {};
+}
+
+}  // namespace devtrust::cli

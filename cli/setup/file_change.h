@@ -1,0 +1,31 @@
+// A change to a file of the user's: shown as a diff, or made all at once.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "identity/result.h"
+
+namespace devtrust::cli {
+
+struct FileChange {
+  std::string path;
+  std::optional<std::string> before, after;  ///< nothing: there is no such file
+  mode_t mode = 0644;                        ///< of a file that is new
+
+  bool empty() const { return before == after; }
+};
+
+/// What `path` holds; nothing where there is no such file. At most 16 MiB.
+Result<std::optional<std::string>> read_if_there(const std::string& path);
+
+/// As `diff -u` prints it; empty where nothing changes.
+std::string unified_diff(const FileChange& change);
+
+/// Replaces the file (where it is a link: what it leads to) by one with the same mode, under git's kind of lock
+/// (PATH.lock), if it still holds `before`. Folders that are missing are made. Never leaves half a file.
+Result<void> apply(const FileChange& change);
+
+}  // namespace devtrust::cli

@@ -1,0 +1,76 @@
+#include "cli/setup/target.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "cli/output.h"
+#include "cli/setup/git.h"
+
+namespace devtrust::cli {
+namespace {
+
+struct Target {
+  std::string_view name;
+  Result<Plan> (*setup)(const SetupOptions&);
+  Result<Plan> (*unsetup)(const SetupOptions&);
+};
+
+constexpr std::array<Target, 1> kTargets{{{"git", plan_git_setup, plan_git_unsetup}}};
+
+int failure(const std::string& message) {
+  complain(message);
+  return 1;
+}
+
+std::string listed(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += printable(line) + '\n';
+  return text;
+}
+
+int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char* nothing) {
+  if (!plan) return failure(plan.error().message);
+  const bool changes = std::ranges::any_of(plan->changes, [](const FileChange& change) { return !change.empty(); });
+  std::string text;
+  if (options.dry_run) {
+    for (const FileChange& change : plan->changes) text += unified_diff(change);
+  } else {
+    for (const FileChange& change : plan->changes) {
+      if (auto applied = apply(change); !applied) return failure(applied.error().message);
+    }
+    text = changes ? listed(plan->done) : std::string(nothing) + '\n';
+    text += listed(plan->notes);
+  }
+  return write_all(STDOUT_FILENO, text) ? 0 : failure("the answer cannot be written to standard output");
+}
+
+const Target* find_target(const std::string& name) {
+  const auto found = std::ranges::find(kTargets, name, &Target::name);
+  return found != kTargets.end() ? &*found : nullptr;
+}
+
+std::string unknown_target(const std::string& name) {
+  std::string known;
+  for (const Target& target : kTargets) known += (known.empty() ? "" : ", ") + std::string(target.name);
+  return "there is nothing to set up for \"" + name + "\": known are " + known;
+}
+
+}  // namespace
+
+int setup(const std::string& target, const SetupOptions& options) {
+  const Target* found = find_target(target);
+  if (found == nullptr) return failure(unknown_target(target));
+  return carry_out(found->setup(options), options, "Already set up: nothing was changed.");
+}
+
+int unsetup(const std::string& target, const SetupOptions& options) {
+  const Target* found = find_target(target);
+  if (found == nullptr) return failure(unknown_target(target));
+  return carry_out(found->unsetup(options), options, "Nothing of devtrust's was there: nothing was changed.");
+}
+
+}  // namespace devtrust::cli

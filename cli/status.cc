@@ -1,0 +1,196 @@
+#include "cli/status.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/validity.h"
+#include "identity/certificate_text.h"
+#include "identity/process.h"
+#include "identity/selection.h"
+
+namespace devtrust::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+int print(const std::string& text, int code) {
+  if (write_all(STDOUT_FILENO, text)) return code;
+  complain("the answer cannot be written to standard output");
+  return 1;
+}
+
+/// "signs, decrypts", or what else the store allows.
+std::string uses_text(const PrivateKey& key) {
+  std::string text;
+  const auto add = [&text](bool may, const char* what) {
+    if (may) text += (text.empty() ? "" : ", ") + std::string(what);
+  };
+  add(key.traits().may_sign, "signs");
+  add(key.traits().may_decrypt && key.public_key().type() == KeyType::kRsa, "decrypts");
+  add(key.traits().may_derive && key.can_derive(), "derives (ECDH)");
+  return text.empty() ? "may do nothing" : text;
+}
+
+std::string chain_text(const Chain& chain) {
+  std::string text;
+  for (const CertificatePtr& issuer : chain.issuers) text += (text.empty() ? "" : ", then ") + name_of(*issuer);
+  if (chain.issuers.empty()) return chain.complete ? "issued by itself" : "its issuer is not in the store";
+  return "issued by " + text + (chain.complete ? "" : "; the root is not in the store");
+}
+
+/// `~` for the home directory.
+std::string short_path(const std::string& path) {
+  const std::string home = home_directory();
+  return !home.empty() && path.starts_with(home + '/') ? "~" + path.substr(home.size()) : path;
+}
+
+std::string identity_text(const Identity& identity, const IdentityPtr& current, const Style& style, Time now) {
+  const bool is_current = current != nullptr && *current == identity;
+  const auto why_not = obstacle(identity, now);
+  const std::string title = printable(name_of(*identity.leaf));
+  std::string text =
+      fmt::format("{} {}\n", is_current ? style.good("*") : " ", is_current ? style.strong(title) : title);
+  const auto line = [&text](const std::string& content) { text += wrapped(printable(content), 4); };
+  line(validity_text(*identity.leaf, now));
+  if (!is_current) line("not used: " + (why_not ? why_not->message : std::string("a newer one is there")));
+  line(key_text(identity.leaf->public_key()) + "; " + uses_text(*identity.key) +
+       (identity.login != nullptr ? "; needs a password" : ""));
+  line(chain_text(identity.chain));
+  line("in " + short_path(identity.location) + " (" + identity.store_kind + ")");
+  return text;
+}
+
+std::string list_text(const Device& device, const Style& style, Time now) {
+  std::string text;
+  for (const Profile& profile : device.snapshot->profiles()) {
+    const auto current = device.snapshot->current(profile.name, now);
+    text += fmt::format("{}{} (devtrust:{})\n", text.empty() ? "" : "\n", style.strong(printable(profile.label)),
+                        profile.name);
+    if (!current) text += wrapped(style.bad("nothing to use: ") + printable(current.error().message), 2);
+    std::vector<IdentityPtr> others;
+    if (current) text += identity_text(**current, *current, style, now);
+    for (const IdentityPtr& identity : device.snapshot->identities(profile.name)) {
+      if (!current || !(*identity == **current))
+        text += identity_text(*identity, current ? *current : nullptr, style, now);
+    }
+  }
+  if (text.empty()) text = wrapped(printable(nothing_found(*device.snapshot, "device-trust certificate").message), 0);
+  return text;
+}
+
+Json stores_json(const Snapshot& snapshot) {
+  Json stores = Json::array();
+  for (const StoreReport& report : snapshot.reports()) {
+    Json problems = Json::array();
+    for (const Error& problem : report.problems) problems.push_back(problem.message);
+    stores.push_back({{"kind", report.kind}, {"path", report.location}, {"problems", std::move(problems)}});
+  }
+  return stores;
+}
+
+void add_device(Json& answer, const Device& device, Time now) {
+  Json identities = Json::array();
+  for (const IdentityPtr& identity : all_identities(*device.snapshot, now))
+    identities.push_back(to_json(device, *identity, now));
+  Json problems = Json::array();
+  for (const Error& problem : device.snapshot->problems()) problems.push_back(problem.message);
+  answer["identities"] = std::move(identities);
+  answer["stores"] = stores_json(*device.snapshot);
+  answer["problems"] = std::move(problems);
+}
+
+/// A label's value as the text format escapes it.
+std::string label(std::string_view value) {
+  std::string text;
+  for (const char c : value) {
+    if (c == '\\' || c == '"') text += '\\';
+    text += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return text;
+}
+
+struct Metric {
+  const char *name, *help;
+  std::string samples;
+};
+
+std::string prometheus_text(const Assessment& assessment, const Result<Device>& device, Time now) {
+  std::array<Metric, 6> metrics{{
+      {"devtrust_info", "Version of devtrust.", fmt::format("devtrust_info{{version=\"{}\"}} 1\n", DEVTRUST_VERSION)},
+      {"devtrust_status", "0 usable, 2 not found, 3 expired, 4 renewal overdue, 5 locked, 6 misconfigured.",
+       fmt::format("devtrust_status{{profile=\"{}\"}} {}\n", label(assessment.profile),
+                   static_cast<int>(assessment.state))},
+      {"devtrust_certificate_current", "1 for the certificate that is used now.", {}},
+      {"devtrust_certificate_not_before_timestamp_seconds", "When the certificate becomes valid.", {}},
+      {"devtrust_certificate_not_after_timestamp_seconds", "When the certificate expires.", {}},
+      {"devtrust_certificate_renewal_due_timestamp_seconds", "When the agent should have renewed the certificate.", {}},
+  }};
+  if (device) {
+    for (const IdentityPtr& identity : all_identities(*device->snapshot, now)) {
+      const Certificate& leaf = *identity->leaf;
+      const auto current = device->snapshot->current(identity->profile, now);
+      const std::string labels = fmt::format("{{profile=\"{}\",sha256=\"{}\",store=\"{}\"}}", label(identity->profile),
+                                             to_hex(leaf.sha256()), label(printable(identity->location)));
+      const auto seconds = [](Time time) { return time.time_since_epoch().count(); };
+      const std::array<std::int64_t, 4> values{current && **current == *identity, seconds(leaf.not_before()),
+                                               seconds(leaf.not_after()), seconds(renewal_due(leaf))};
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        metrics.at(i + 2).samples += fmt::format("{}{} {}\n", metrics.at(i + 2).name, labels, values.at(i));
+      }
+    }
+  }
+  std::string text;
+  for (const Metric& metric : metrics) {
+    if (metric.samples.empty()) continue;
+    text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", metric.name, metric.help) + metric.samples;
+  }
+  return text;
+}
+
+}  // namespace
+
+int list(Format format) {
+  const auto device = open_device();
+  const Time now = current_time();
+  if (!device) {
+    complain(device.error().message);
+    return static_cast<int>(State::kMisconfigured);
+  }
+  const bool found = !all_identities(*device->snapshot, now).empty();
+  const int code = found ? 0 : static_cast<int>(State::kNotFound);
+  if (format == Format::kJson) {
+    Json answer = json_header(now);
+    add_device(answer, *device, now);
+    return print(json_text(answer), code);
+  }
+  return print(list_text(*device, Style::of(STDOUT_FILENO), now), code);
+}
+
+int status(const std::string& profile, Format format) {
+  const auto device = open_device();
+  const Time now = current_time();
+  const Assessment assessment = assess(device, profile, now);
+  const int code = static_cast<int>(assessment.state);
+  if (format == Format::kPrometheus) return print(prometheus_text(assessment, device, now), code);
+  if (format == Format::kText) {
+    return print(fmt::format("{}: {}\n", state_name(assessment.state), printable(assessment.message)), code);
+  }
+  Json answer = json_header(now);
+  answer["state"] = state_name(assessment.state);
+  answer["exit_code"] = code;
+  answer["profile"] = assessment.profile.empty() ? Json() : Json(assessment.profile);
+  answer["message"] = assessment.message;
+  if (device) {
+    add_device(answer, *device, now);
+  } else {
+    answer["identities"] = answer["stores"] = answer["problems"] = Json::array();
+  }
+  return print(json_text(answer), code);
+}
+
+}  // namespace devtrust::cli
