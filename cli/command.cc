@@ -51,7 +51,7 @@ class Command {
   void add_list() {
     add("list", "Show the identities: what is there, what is used, and why the others are not", [this] {
       return list(json_ ? Format::kJson : Format::kText);
-    })->add_flag("--json", json_, "for programs (docs/json.md)");
+    })->add_flag("--json", json_, "for programs (docs/status.schema.json)");
   }
 
   void add_status() {
@@ -60,7 +60,7 @@ class Command {
           return status(profile_, json_ ? Format::kJson : prometheus_ ? Format::kPrometheus : Format::kText);
         });
     add_profile(command);
-    auto* json = command->add_flag("--json", json_, "for programs (docs/json.md)");
+    auto* json = command->add_flag("--json", json_, "for programs (docs/status.schema.json)");
     command->add_flag("--prometheus", prometheus_, "metrics for a textfile collector")->excludes(json);
     command->footer(
         "Exit codes: 0 usable, 1 usage error, 2 none found, 3 expired, 4 renewal overdue,\n"

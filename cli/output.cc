@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 
 namespace devtrust::cli {
 namespace {
+
+bool terminal_as_well = false;
 
 std::string& program_storage() {
   static std::string name = "devtrust";
@@ -90,8 +93,17 @@ void set_program(std::string_view name) { program_storage() = name; }
 std::string_view program() { return program_storage(); }
 
 void complain(std::string_view message) {
-  write_all(STDERR_FILENO, fmt::format("{}: {}\n", program(), printable(message)));
+  const std::string line = fmt::format("{}: {}\n", program(), printable(message));
+  write_all(STDERR_FILENO, line);
+  if (terminal_as_well) {
+    const int terminal = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (terminal < 0) return;
+    write_all(terminal, line);
+    close(terminal);
+  }
 }
+
+void complain_to_terminal_as_well() { terminal_as_well = isatty(STDERR_FILENO) != 1; }
 
 std::string printable(std::string_view text) {
   return escaped(text, [](std::string_view bytes, Character character) {

@@ -11,6 +11,9 @@ bool write_all(int descriptor, std::string_view text);
 
 /// One line on standard error: the program's name and what is wrong.
 void complain(std::string_view message);
+/// From now on `complain` writes to the terminal as well, where standard error is not one: git keeps what its signing
+/// program writes there to itself (2.39 even when signing failed).
+void complain_to_terminal_as_well();
 /// The name that `complain` begins with: "devtrust" or "devtrust-smimesign".
 void set_program(std::string_view name);
 std::string_view program();

@@ -1,6 +1,7 @@
 #include "cli/password.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int kAttempts = 3;
 constexpr std::size_t kMaxLine = 2048;  // Assuan's lines are shorter
+constexpr int kGreetingTimeout = 5000;  // ms
 constexpr unsigned kCancelled = 99;     // GPG_ERR_CANCELED
 
 /// What came of asking. Nothing: nobody could be asked this way.
@@ -78,7 +80,9 @@ class Pinentry {
     close(from[1]);
     in_ = to[1];
     out_ = from[0];
-    greeted_ = process_ > 0 && read_line() && starts_with("OK");
+    pollfd greeting{out_, POLLIN, 0};
+    greeted_ = process_ > 0 && poll(&greeting, 1, kGreetingTimeout) > 0 && read_line() && starts_with("OK");
+    if (process_ > 0 && !greeted_) kill(process_, SIGKILL);  // whatever it is
   }
   ~Pinentry() {
     if (in_ >= 0) close(in_);

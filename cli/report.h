@@ -9,7 +9,8 @@
 
 namespace devtrust::cli {
 
-/// The version of the JSON that --json writes (docs/json.md). Raised when something that was there changes or goes.
+/// The version of the JSON that --json writes (docs/status.schema.json). Raised when something that was there changes
+/// or goes.
 inline constexpr int kJsonVersion = 1;
 
 /// "usable", "not-found", "expired", "renewal-overdue", "locked", "misconfigured".

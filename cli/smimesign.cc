@@ -137,6 +137,7 @@ bool wants_more(const std::vector<SignatureReport>& reports) {
 }  // namespace
 
 int sign(const SmimesignOptions& options) {
+  if (options.status_fd == STDERR_FILENO) complain_to_terminal_as_well();  // that is git
   if (options.files.size() > 1) {
     complain("one file can be signed at a time: name one, or none for standard input");
     return 1;

@@ -56,7 +56,7 @@ std::string identity_text(const Identity& identity, const IdentityPtr& current, 
   std::string text =
       fmt::format("{} {}\n", is_current ? style.good("*") : " ", is_current ? style.strong(title) : title);
   const auto line = [&text](const std::string& content) { text += wrapped(printable(content), 4); };
-  line(validity_text(*identity.leaf, now));
+  if (!why_not || why_not->code != ErrorCode::kExpired) line(validity_text(*identity.leaf, now));
   if (!is_current) line("not used: " + (why_not ? why_not->message : std::string("a newer one is there")));
   line(key_text(identity.leaf->public_key()) + "; " + uses_text(*identity.key) +
        (identity.login != nullptr ? "; needs a password" : ""));

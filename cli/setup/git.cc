@@ -180,11 +180,12 @@ Result<void> plan_trust(const Config& config, const Identity& identity, bool sys
   if (!after) return fail(after);
   plan.changes.push_back({path, *before, *after, 0644});
   plan.done.push_back(path + ": added the root \"" + name_of(root) + '"');
-  plan.done.push_back("  SHA-256 " + fingerprint);
-  plan.notes.push_back("A signature by any certificate under this root now counts as good for " +
-                       std::string(system ? "every user here" : "you") + ". Compare its fingerprint with the one");
-  plan.notes.push_back(
-      "that your administrator gives you; `devtrust unsetup git` takes it away, `--no-trust` leaves it out.");
+  plan.done.push_back("SHA-256 " + fingerprint);
+  plan.notes.push_back(fmt::format(
+      "A signature by any certificate under this root now counts as good for {}. Compare its fingerprint with the one "
+      "that "
+      "your administrator gives you. `devtrust unsetup git` takes the root away again; `--no-trust` leaves it out.",
+      system ? "every user here" : "you"));
   return {};
 }
 

@@ -28,7 +28,7 @@ int failure(const std::string& message) {
 
 std::string listed(const std::vector<std::string>& lines) {
   std::string text;
-  for (const std::string& line : lines) text += printable(line) + '\n';
+  for (const std::string& line : lines) text += wrapped(printable(line), 0);
   return text;
 }
 

@@ -37,8 +37,13 @@ def module(session_folder):
 
 @pytest.fixture(scope="session")
 def programs(session_folder):
-    """The folder of our own programs."""
-    return programs_folder(session_folder)
+    """The folder of our own programs, with the module and the provider where an installation has them."""
+    folder = programs_folder(session_folder)
+    for name, variable in (("pkcs11", "DEVTRUST_MODULE"), ("ossl-modules", "DEVTRUST_PROVIDER")):
+        place = session_folder / "lib" / name
+        place.mkdir(parents=True)
+        shutil.copy(os.environ[variable], place)
+    return folder
 
 
 @pytest.fixture(scope="session")

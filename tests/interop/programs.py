@@ -2,7 +2,11 @@
 
 import os
 import pathlib
+import pty
+import re
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -38,6 +42,37 @@ def as_user(argv):
     if os.geteuid() != 0:
         return argv
     return ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", *argv]
+
+
+def on_a_terminal(argv, home=None, cwd=None, answer=None, **variables):
+    """What a program and its children say to their terminal, and the exit code. `answer`: a pattern, and what is typed
+    when it has been said."""
+    process, ours = pty.fork()
+    if process == 0:
+        try:
+            os.chdir(cwd or "/")
+            if os.geteuid() == 0:
+                os.fchown(0, UNPRIVILEGED, UNPRIVILEGED)  # as login gives a terminal to its user
+            argv = as_user([str(a) for a in argv])
+            os.execvpe(argv[0], argv, environment(home, **{"TERM": "xterm", **variables}))
+        finally:
+            os._exit(127)
+    text, end = b"", time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if not select.select([ours], [], [], 0.1)[0]:
+            continue
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:  # the last one has closed it
+            break
+        text += chunk
+        if answer and re.search(answer[0], text.decode(errors="replace")):
+            os.write(ours, answer[1])
+            answer = answer[2:] or None
+    else:
+        os.kill(process, signal.SIGKILL)
+    os.close(ours)
+    return text.decode(), os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def give_away(folder):
