@@ -55,8 +55,7 @@ Result<Method> method_of(const Identity& identity) {
 
 /// Whether the certificate says where its issuer's is to be found.
 bool names_issuer(X509* certificate) {
-  AUTHORITY_INFO_ACCESS* access =
-      static_cast<AUTHORITY_INFO_ACCESS*>(X509_get_ext_d2i(certificate, NID_info_access, nullptr, nullptr));
+  auto* access = static_cast<AUTHORITY_INFO_ACCESS*>(X509_get_ext_d2i(certificate, NID_info_access, nullptr, nullptr));
   bool found = false;
   for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(access); ++i) {
     found = found || OBJ_obj2nid(sk_ACCESS_DESCRIPTION_value(access, i)->method) == NID_ad_ca_issuers;

@@ -135,7 +135,7 @@ AlgorithmNumbers numbers_of(CMS_SignerInfo* signer, std::string& unsupported) {
   X509_ALGOR_get0(&signature_oid, nullptr, nullptr, signature);
   AlgorithmNumbers numbers;
   const int nid = OBJ_obj2nid(digest_oid);
-  const auto known =
+  const auto* known =
       std::find_if(kDigests.begin(), kDigests.end(), [nid](const DigestNumber& d) { return d.nid == nid; });
   if (known != kDigests.end()) {
     numbers.digest = known->number;
@@ -279,6 +279,7 @@ Result<std::vector<SignatureReport>> verify_message(ByteView signature, std::opt
   const BioPtr content = digest_content(cms, data);
   std::vector<SignatureReport> reports;
   STACK_OF(CMS_SignerInfo)* signers = CMS_get0_SignerInfos(cms);
+  reports.reserve(static_cast<std::size_t>(sk_CMS_SignerInfo_num(signers)));
   for (int i = 0; i < sk_CMS_SignerInfo_num(signers); ++i) {
     reports.push_back(report_on(sk_CMS_SignerInfo_value(signers, i), content.get(), others.get(), trust, now));
   }

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/credentials.h"
+#include "cli/doctor.h"
 #include "cli/output.h"
 #include "cli/setup/target.h"
 #include "cli/smimesign.h"
@@ -24,6 +25,7 @@ class Command {
     app_.set_help_all_flag("--help-all", "Print the help of all commands and exit");
     add_list();
     add_status();
+    add_doctor();
     add_setup();
     add_smimesign();
     add_files();
@@ -65,6 +67,12 @@ class Command {
     command->footer(
         "Exit codes: 0 usable, 1 usage error, 2 none found, 3 expired, 4 renewal overdue,\n"
         "5 locked or access denied, 6 misconfigured.");
+  }
+
+  void add_doctor() {
+    add("doctor", "Look through all that lies between the store and each program, and say what to do", [this] {
+      return doctor(json_ ? Format::kJson : Format::kText);
+    })->add_flag("--json", json_, "for programs (docs/doctor.schema.json)");
   }
 
   void add_setup() {

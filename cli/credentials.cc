@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 #include <openssl/conf.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -19,10 +18,9 @@
 #include "cli/output.h"
 #include "cli/programs.h"
 #include "cli/setup/file_change.h"
+#include "cli/subprocess.h"
 #include "identity/key_reference.h"
 #include "identity/selection.h"
-
-extern char** environ;
 
 namespace devtrust::cli {
 namespace {
@@ -148,22 +146,21 @@ int pem(const std::string& profile, const std::string& folder) {
   return written ? 0 : failure(written.error().message);
 }
 
-int uri(const std::string& name) {
+int uri(const std::string& profile) {
   const auto device = open_device();
   if (!device) return failure(device.error().message);
-  std::string chosen = name;
+  std::string chosen = profile;
   if (chosen.empty()) {
     const auto current = select_current(*device->snapshot, {}, current_time());
     if (!current) return failure(current.error().message);
     chosen = (*current)->profile;
   }
   // A name stays true whether or not the certificate is there today.
-  const auto has_name = [&chosen](const Profile& profile) { return profile.name == chosen; };
   const auto& profiles = device->config.profiles;
-  const auto profile = std::ranges::find_if(profiles, has_name);
-  if (profile == profiles.end())
+  const auto found = std::ranges::find(profiles, chosen, &Profile::name);
+  if (found == profiles.end())
     return failure(select_current(*device->snapshot, chosen, current_time()).error().message);
-  const std::string label = uri_escaped(profile->label);
+  const std::string label = uri_escaped(found->label);
   const std::string pkcs11 = "pkcs11:token=" + label + ";object=" + label + ";type=";
   return print(
       fmt::format("# OpenSSL's programs and all that take a URI for a key; git's user.signingKey\ndevtrust:{}\n"
@@ -192,17 +189,12 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
                                                                       {"PKCS11_PROVIDER_MODULE", *module}}};
   for (const auto& [name, value] : variables) setenv(name, value.c_str(), 1);
 
-  std::vector<std::string> copies = command;
-  std::vector<char*> arguments;
-  for (std::string& argument : copies) arguments.push_back(argument.data());
-  arguments.push_back(nullptr);
-  pid_t process = 0;
-  const int spawned = posix_spawnp(&process, arguments[0], nullptr, nullptr, arguments.data(), environ);
-  if (spawned != 0) {
-    complain(command[0] + " cannot be started: " + std::strerror(spawned));
-    return spawned == ENOENT ? kNotThere : kNotRunnable;
+  const auto process = start(command);
+  if (!process) {
+    complain(process.error().message);
+    return process.error().code == ErrorCode::kNotFound ? kNotThere : kNotRunnable;
   }
-  return wait_for(process);
+  return wait_for(*process);
 }
 
 }  // namespace devtrust::cli

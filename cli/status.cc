@@ -88,7 +88,8 @@ Json stores_json(const Snapshot& snapshot) {
   for (const StoreReport& report : snapshot.reports()) {
     Json problems = Json::array();
     for (const Error& problem : report.problems) problems.push_back(problem.message);
-    stores.push_back({{"kind", report.kind}, {"path", report.location}, {"problems", std::move(problems)}});
+    stores.push_back(
+        {{"kind", report.kind}, {"path", report.location}, {"found", report.found}, {"problems", std::move(problems)}});
   }
   return stores;
 }

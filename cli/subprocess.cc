@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-extern char** environ;
+#include "cli/output.h"
 
 namespace devtrust::cli {
 namespace {
@@ -60,33 +60,42 @@ void drain(Pipe& output, Pipe& errors, Ended& ended) {
   }
 }
 
-}  // namespace
-
-Result<Ended> run(const std::vector<std::string>& argv) {
-  Pipe output, errors;
-  if (!output || !errors) return fail(ErrorCode::kInternal, std::string("no pipe: ") + std::strerror(errno));
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output.writing(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, errors.writing(), STDERR_FILENO);
-  std::vector<std::string> copies = argv;
+Result<pid_t> spawn(std::vector<std::string> argv, const posix_spawn_file_actions_t* actions) {
   std::vector<char*> arguments;
-  for (std::string& argument : copies) arguments.push_back(argument.data());
+  arguments.reserve(argv.size() + 1);
+  for (std::string& argument : argv) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   pid_t process = 0;
-  const int spawned = posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+  const int error = posix_spawnp(&process, arguments[0], actions, nullptr, arguments.data(), environ);
+  if (error == 0) return process;
+  return fail(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
+              argv[0] + " cannot be started: " + std::strerror(error));
+}
+
+}  // namespace
+
+Result<pid_t> start(const std::vector<std::string>& argv) { return spawn(argv, nullptr); }
+
+Result<Ended> run(const std::vector<std::string>& argv, std::string_view given) {
+  Pipe input, output, errors;
+  if (!input || !output || !errors) return fail(ErrorCode::kInternal, std::string("no pipe: ") + std::strerror(errno));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input.reading(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output.writing(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, errors.writing(), STDERR_FILENO);
+  // Before there is a reader: it fits into the pipe, and a program that does not read it is no SIGPIPE.
+  write_all(input.writing(), given);
+  input.close_end(1);
+  const auto process = spawn(argv, &actions);
   posix_spawn_file_actions_destroy(&actions);
-  if (spawned != 0) {
-    return fail(spawned == ENOENT ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
-                argv[0] + " cannot be started: " + std::strerror(spawned));
-  }
+  if (!process) return fail(process);
   output.close_end(1);
   errors.close_end(1);
   Ended ended;
   drain(output, errors, ended);
   int status = 0;
-  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  while (waitpid(*process, &status, 0) < 0 && errno == EINTR) {
   }
   ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return ended;

@@ -1,12 +1,18 @@
-// Runs another program to its end.
+// Runs other programs.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "identity/result.h"
 
 namespace devtrust::cli {
+
+/// Starts a program, looked up on PATH, with our own standard streams and environment. kNotFound where it is not there.
+Result<pid_t> start(const std::vector<std::string>& argv);
 
 struct Ended {
   int code = 0;        ///< the exit code; 128 and the signal's number where one ended it
@@ -14,7 +20,8 @@ struct Ended {
   std::string errors;  ///< standard error, and of more than 64 KiB the beginning
 };
 
-/// `argv[0]` is looked up on PATH. Standard input is empty. kNotFound where the program is not there.
-Result<Ended> run(const std::vector<std::string>& argv);
+/// `argv[0]` is looked up on PATH. Standard input is `input`, at most 4 KiB (what a pipe takes at once). kNotFound
+/// where the program is not there.
+Result<Ended> run(const std::vector<std::string>& argv, std::string_view input = {});
 
 }  // namespace devtrust::cli

@@ -60,6 +60,7 @@ std::shared_ptr<const Snapshot> Snapshot::build(const std::vector<Profile>& prof
   std::set<std::array<std::uint8_t, 32>> seen;
   for (const Source& source : sources) {
     snapshot->reports_.push_back(source.report);
+    snapshot->reports_.back().found = source.contents != nullptr;
     if (!source.contents) continue;
     for (const CertificatePtr& certificate : source.contents->certificates) {
       if (seen.insert(certificate->sha256()).second) all.push_back(certificate);

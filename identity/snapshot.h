@@ -33,7 +33,8 @@ std::optional<Error> obstacle(const Identity& identity, Time now);
 struct StoreReport {
   std::string kind, location;
   bool explicitly_configured = false;
-  std::vector<Error> problems;  ///< empty: read without complaint
+  std::vector<Error> problems;  ///< empty: read without complaint, or not found in a usual place
+  bool found = false;           ///< whether anything that can be read is at the location
 };
 
 /// Immutable. Thread-safe.

@@ -1,0 +1,372 @@
+#include "cli/doctor.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cli/output.h"
+#include "cli/programs.h"
+#include "cli/report.h"
+#include "cli/subprocess.h"
+#include "cli/trust.h"
+#include "cli/validity.h"
+#include "identity/certificate_text.h"
+#include "identity/process.h"
+#include "identity/selection.h"
+
+namespace devtrust::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+enum class Finding : std::uint8_t {
+  kOk,
+  kProblem,
+  kOff,  // not set up, which is nobody's fault
+};
+
+struct Line {
+  Finding finding;
+  std::string subject;  // "store", "jumpcloud", "git", …
+  std::string message;
+  std::string cure;  // what to do; empty where the message says it, or nothing is to do
+};
+
+class Examination {
+ public:
+  Examination() : now_(current_time()) {}
+
+  std::vector<Line> run() {
+    const auto device = examine_configuration();
+    if (device) {
+      examine_stores(*device);
+      examine_identities(*device);
+    }
+    examine_module();
+    examine_p11_kit();
+    examine_provider();
+    examine_git();
+    return std::move(lines_);
+  }
+
+ private:
+  void ok(const std::string& subject, std::string message) {
+    lines_.push_back({Finding::kOk, subject, std::move(message), {}});
+  }
+  void off(const std::string& subject, std::string message, std::string cure) {
+    lines_.push_back({Finding::kOff, subject, std::move(message), std::move(cure)});
+  }
+  void problem(const std::string& subject, std::string message, std::string cure = {}) {
+    lines_.push_back({Finding::kProblem, subject, std::move(message), std::move(cure)});
+  }
+
+  Result<Device> examine_configuration() {
+    auto device = open_device();
+    if (!device) {
+      problem("configuration", device.error().message);
+      return device;
+    }
+    std::string files;
+    for (const std::string& file : device->config.files) files += (files.empty() ? "" : ", ") + file;
+    ok("configuration", files.empty() ? "none, and none is needed" : files);
+    const Trust trust = Trust::load(device->config);
+    for (const std::string& trouble : trust.problems()) problem("configuration", trouble);
+    return device;
+  }
+
+  void examine_stores(const Device& device) {
+    bool any = false;
+    for (const StoreReport& report : device.snapshot->reports()) {
+      // A usual place that is not there is no news; one that was configured is.
+      for (const Error& error : report.problems) {
+        if (error.code == ErrorCode::kNotFound && !report.explicitly_configured) continue;
+        problem("store", error.message);
+        any = true;
+      }
+      if (!report.problems.empty() || !report.found) continue;
+      ok("store", fmt::format("{} ({}) can be read", report.location, report.kind));
+      any = true;
+    }
+    if (!any) {
+      problem(
+          "store", "none of the usual places has an NSS database",
+          "see that the agent runs and has enrolled this user, or name the place as [[store]] in the configuration");
+    }
+    for (const Error& error : device.snapshot->problems()) problem("store", error.message);
+  }
+
+  void examine_identities(const Device& device) {
+    const Snapshot& snapshot = *device.snapshot;
+    if (snapshot.profiles().empty()) {
+      problem("certificate", "no device-trust certificate with its private key is in any store",
+              "see that the agent runs and has enrolled this user; a product that is not built in needs a [[profile]]");
+    }
+    for (const Profile& profile : snapshot.profiles()) {
+      const auto current = snapshot.current(profile.name, now_);
+      if (!current) {
+        problem(profile.name, current.error().message);
+        examine_agent(profile.name, snapshot);
+        continue;
+      }
+      examine_current(device, profile.name, **current);
+      examine_rivals(profile.name, **current, snapshot);
+    }
+  }
+
+  void examine_current(const Device& device, const std::string& profile, const Identity& identity) {
+    const Certificate& leaf = *identity.leaf;
+    const std::string validity = '"' + name_of(leaf) + "\" is " + validity_text(leaf, now_);
+    if (now_ >= renewal_due(leaf)) {
+      problem(profile, validity, "see that the agent runs");
+      examine_agent(profile, *device.snapshot);
+    } else {
+      ok(profile, validity);
+    }
+    if (identity.chain.complete) {
+      ok(profile, "the chain is complete, up to \"" +
+                      name_of(identity.chain.issuers.empty() ? leaf : *identity.chain.issuers.back()) + '"');
+    } else {
+      problem(profile,
+              identity.chain.issuers.empty() ? "the store has no issuer of this certificate, so servers may refuse it"
+                                             : "the chain ends before its root, so servers may refuse it",
+              "have the agent enrol the device again, or add the missing certificates to the store with certutil -A");
+    }
+    examine_key(device, profile, identity);
+  }
+
+  /// Signs and verifies: whether the key is the certificate's, and works.
+  void examine_key(const Device& device, const std::string& profile, const Identity& identity) {
+    if (identity.login != nullptr && !identity.login->unlocked()) {
+      problem(profile, identity.location + " needs its password before the key can be used",
+              "name a pin_source for this store in the configuration, or give the password to each program");
+      return;
+    }
+    const PublicKey& key = identity.leaf->public_key();
+    SignScheme scheme{SignAlgorithm::kRsaPkcs1, Digest::kSha256, Digest::kNone, 0};
+    if (identity.leaf->for_pss_only()) scheme = {SignAlgorithm::kRsaPss, Digest::kSha256, Digest::kSha256, 32};
+    if (key.type() == KeyType::kEc) scheme.algorithm = SignAlgorithm::kEcdsa;
+    if (key.type() == KeyType::kEd25519 || key.type() == KeyType::kEd448)
+      scheme = {SignAlgorithm::kEddsa, Digest::kNone, Digest::kNone, 0};
+    const Bytes input(32, 0x5A);
+    Bytes signature(key.max_signature_size());
+    auto audited = device.audit->record("sign", identity, "doctor");
+    if (!audited) return problem(profile, audited.error().message);
+    const auto length = identity.key->sign(scheme, input, signature);
+    if (!length) return problem(profile, "the key does not sign: " + length.error().message);
+    if (!key.verify(scheme, input, ByteView(signature).first(*length))) {
+      return problem(profile, "what the key signs does not verify with its certificate",
+                     "have the agent enrol the device again");
+    }
+    ok(profile, "the key (" + key_text(key) + ") is the certificate's, and signs");
+  }
+
+  /// Other stores with a valid identity of their own.
+  void examine_rivals(const std::string& profile, const Identity& current, const Snapshot& snapshot) {
+    std::set<std::string> places;
+    for (const IdentityPtr& other : snapshot.identities(profile)) {
+      if (other->location == current.location || obstacle(*other, now_) ||
+          other->leaf->sha256() == current.leaf->sha256())
+        continue;
+      places.insert(other->location);
+    }
+    for (const std::string& place : places) {
+      problem(profile,
+              fmt::format("{} has another valid certificate; the newest counts, which is the one in {}", place,
+                          current.location),
+              "where that is wrong, name the right store alone as [[store]] in the configuration");
+    }
+  }
+
+  /// Why nobody renews.
+  void examine_agent(const std::string& profile, const Snapshot& snapshot) {
+    constexpr const char* kJumpCloudAgent = "/opt/jc";
+    std::error_code error;
+    if (profile == "jumpcloud" && !std::filesystem::exists(kJumpCloudAgent, error)) {
+      problem(
+          profile,
+          fmt::format("JumpCloud's agent is not on this machine ({} is missing), so nobody renews the certificate",
+                      kJumpCloudAgent),
+          "install the agent again; where the device was removed on purpose, delete the certificate with certutil -F");
+      return;
+    }
+    const auto& identities = snapshot.identities(profile);
+    if (identities.empty()) return;
+    const Certificate& newest = *identities.front()->leaf;
+    if (now_ - newest.not_after() > newest.not_after() - newest.not_before()) {
+      problem(
+          profile, "the certificate expired so long ago that its agent seems to be gone",
+          "install the agent again; where the device was removed on purpose, delete the certificate with certutil -F");
+    }
+  }
+
+  void examine_module() {
+    const auto path = module_path();
+    if (!path) return problem("module", path.error().message);
+    if (void* module = dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL); module == nullptr) {
+      problem("module", *path + " cannot be loaded: " + dlerror(), "install devtrust again");
+    } else if (dlsym(module, "C_GetFunctionList") == nullptr) {
+      problem("module", *path + " is no PKCS#11 module", "install devtrust again");
+    } else {
+      ok("module", *path + " loads");
+    }
+  }
+
+  void examine_p11_kit() {
+    const auto listed = cli::run({"p11-kit", "list-modules"});
+    if (!listed) return off("p11-kit", "is not installed", {});
+    if (listed->output.find("library-manufacturer: devtrust") != std::string::npos)
+      return ok("p11-kit", "knows the module");
+    // It passes over a module that it cannot load, and says nothing.
+    for (const std::string& folder : {config_home() + "/pkcs11/modules", std::string("/etc/pkcs11/modules"),
+                                      std::string("/usr/share/p11-kit/modules")}) {
+      const std::string file = folder + "/devtrust.module";
+      if (access(file.c_str(), F_OK) != 0) continue;
+      return problem("p11-kit", "has " + file + ", and does not load the module that it names",
+                     "see that the path in that file is right, and that other users may read it");
+    }
+    off("p11-kit", "does not know the module", "README.md says how it comes to know it");
+  }
+
+  void examine_provider() {
+    const auto path = provider_path();
+    if (!path) return problem("provider", path.error().message);
+    const auto listed = cli::run({"openssl", "list", "-providers"});
+    if (!listed) return off("provider", "the openssl program is not installed, so it was not tried", {});
+    if (listed->code != 0) {
+      return problem("provider", "openssl does not start with its configuration: " + first_line(listed->errors),
+                     "see what OPENSSL_CONF, or the system's openssl.cnf, names");
+    }
+    const auto folder = std::filesystem::path(*path).parent_path().string();
+    const auto loaded = cli::run(
+        {"openssl", "list", "-providers", "-provider-path", folder, "-provider", "devtrust", "-provider", "default"});
+    if (!loaded || loaded->code != 0) {
+      return problem("provider",
+                     *path + " cannot be loaded" + (loaded ? ": " + first_line(loaded->errors) : std::string()),
+                     "install devtrust again");
+    }
+    if (listed->output.find("  devtrust\n") == std::string::npos) {
+      return off("provider", *path + " loads; OpenSSL's programs are not told of it",
+                 "export OPENSSL_CONF as README.md has it, or run a program with `devtrust exec`");
+    }
+    ok("provider", *path + " is active");
+  }
+
+  void examine_git() {
+    const auto format = setting("gpg.format");
+    if (!format) return off("git", "is not installed", {});
+    if (*format != "x509") return off("git", "does not sign with the device certificate", "devtrust setup git");
+    const std::string program = setting("gpg.x509.program")->empty() ? "gpgsm" : *setting("gpg.x509.program");
+    if (program.find("devtrust-smimesign") == std::string::npos) {
+      return off("git", "signs by another program, " + program, "devtrust setup git");
+    }
+    const std::string key = *setting("user.signingKey");
+    const std::string data = "devtrust doctor\n";
+    const auto made = cli::run({program, "-bsau", key.empty() ? "devtrust:" : key}, data);
+    if (!made || made->code != 0) {
+      return problem("git", "cannot sign: " + (made ? said(made->errors) : made.error().message),
+                     made ? "" : "devtrust setup git");
+    }
+    ok("git", "signs, as \"" + (key.empty() ? "devtrust:" : key) + '"');
+    examine_trust(program, made->output, data);
+  }
+
+  void examine_trust(const std::string& program, const std::string& signature, const std::string& data) {
+    std::string path = (std::filesystem::temp_directory_path() / "devtrust-doctor-XXXXXX").string();
+    const int file = mkstemp(path.data());
+    if (file < 0 || !write_all(file, signature)) {
+      if (file >= 0) close(file);
+      return problem("git", path + " cannot be written, so that nothing was verified");
+    }
+    close(file);
+    const auto verified = cli::run({program, "--status-fd=1", "--verify", path, "-"}, data);
+    unlink(path.c_str());
+    if (verified && verified->code == 0) return ok("git", "verifies what it signs, and trusts it");
+    problem(
+        "git",
+        "shows its own signatures as not trusted: " + (verified ? said(verified->errors) : verified.error().message),
+        "devtrust setup git, which copies the root of the certificate's chain to the roots that are believed");
+  }
+
+  /// git's; empty where it is not set, nothing where git is not there.
+  static std::optional<std::string> setting(const std::string& name) {
+    const auto ended = cli::run({"git", "config", "--get", name});
+    if (!ended) return std::nullopt;
+    return first_line(ended->output);
+  }
+
+  static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+  /// The last thing that our own program complained of, without its name.
+  static std::string said(const std::string& text) {
+    std::string line = text.substr(0, text.find_last_not_of('\n') + 1);
+    line.erase(0, line.rfind('\n') + 1);
+    const std::size_t colon = line.find(": ");
+    return colon == std::string::npos ? line : line.substr(colon + 2);
+  }
+
+  Time now_;
+  std::vector<Line> lines_;
+};
+
+const char* finding_name(Finding finding) {
+  switch (finding) {
+    case Finding::kOk:
+      return "ok";
+    case Finding::kProblem:
+      return "problem";
+    case Finding::kOff:
+      break;
+  }
+  return "off";
+}
+
+std::string text_of(const std::vector<Line>& lines, const Style& style) {
+  constexpr std::size_t kIndent = 9;
+  std::string text;
+  for (const Line& line : lines) {
+    const std::string name = finding_name(line.finding);
+    const std::string first = line.finding == Finding::kOk        ? style.good(name)
+                              : line.finding == Finding::kProblem ? style.bad(name)
+                                                                  : name;
+    std::string body = wrapped(style.strong(line.subject) + ": " + printable(line.message), kIndent);
+    body.replace(0, name.size(), first);
+    text += body;
+    if (!line.cure.empty()) text += wrapped("do: " + printable(line.cure), kIndent);
+  }
+  return text;
+}
+
+}  // namespace
+
+int doctor(Format format) {
+  const std::vector<Line> lines = Examination().run();
+  const bool well = std::ranges::none_of(lines, [](const Line& line) { return line.finding == Finding::kProblem; });
+  std::string text;
+  if (format == Format::kJson) {
+    Json answer = json_header(current_time());
+    Json list = Json::array();
+    for (const Line& line : lines) {
+      list.push_back({{"finding", finding_name(line.finding)},
+                      {"subject", line.subject},
+                      {"message", line.message},
+                      {"cure", line.cure.empty() ? Json() : Json(line.cure)}});
+    }
+    answer["well"] = well;
+    answer["lines"] = std::move(list);
+    text = json_text(answer);
+  } else {
+    text = text_of(lines, Style::of(STDOUT_FILENO));
+  }
+  if (!write_all(STDOUT_FILENO, text)) {
+    complain("the answer cannot be written to standard output");
+    return 1;
+  }
+  return well ? 0 : 1;
+}
+
+}  // namespace devtrust::cli
