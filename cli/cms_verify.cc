@@ -184,6 +184,10 @@ void judge(SignatureReport& report, STACK_OF(X509) * others, const Trust& trust,
     case ChainVerdict::kRevoked:
       return say(Verdict::kRevoked, chain.reason);
   }
+  if (!proven && trust.wants_time_stamp()) {
+    return say(Verdict::kRejected,
+               "no time stamp that is trusted says when it was made, and verify.timestamp_required asks for one");
+  }
   if (!proven && now > end) {
     return say(Verdict::kExpiredSince, "its certificate has expired since (on " + time_text(end) +
                                            "), and no time stamp that "

@@ -1,10 +1,12 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <optional>
 
 #include "cli/credentials.h"
 #include "cli/doctor.h"
 #include "cli/output.h"
+#include "cli/range.h"
 #include "cli/setup/target.h"
 #include "cli/smimesign.h"
 #include "cli/status.h"
@@ -98,9 +100,31 @@ class Command {
     add_sign_options(*command, smimesign_);
     add_status_option(*command, smimesign_);
     command->add_option("file", smimesign_.files, "what to sign (default: standard input)")->type_name("FILE");
-    command = add("verify", "Verify a signature", [this] { return verify(smimesign_); });
+    command = add("verify", "Verify a signature, or all commits of a range", [this] { return run_verify(); });
     command->add_option("files", smimesign_.files, "the signature, and the data where it is apart")->type_name("FILE");
+    command->add_option("--range", range_, "the commits of the repository here; A..B as git has it")->type_name("A..B");
+    command
+        ->add_option("--policy", policy_, "for --range: a configuration whose [verify] counts instead of the usual one")
+        ->type_name("FILE");
+    auto* json = command->add_flag("--json", json_, "for --range: for programs (docs/range.schema.json)");
+    command->add_flag("--sarif", sarif_, "for --range: SARIF 2.1.0")->excludes(json);
     add_status_option(*command, smimesign_);
+  }
+
+  int run_verify() const {
+    if (!range_ && (!policy_.empty() || json_ || sarif_)) {
+      complain("--policy, --json and --sarif are for --range A..B");
+      return kUsage;
+    }
+    if (!range_) return verify(smimesign_);
+    if (!smimesign_.files.empty() || smimesign_.status_fd >= 0) {
+      complain("--range takes neither files nor --status-fd");
+      return kUsage;
+    }
+    return verify_range(*range_, policy_,
+                        json_    ? RangeFormat::kJson
+                        : sarif_ ? RangeFormat::kSarif
+                                 : RangeFormat::kText);
   }
 
   void add_files() {
@@ -134,7 +158,9 @@ class Command {
   CLI::App app_;
   Action action_;
   std::string profile_, target_, pem_folder_;
-  bool json_ = false, prometheus_ = false;
+  std::optional<std::string> range_;
+  std::string policy_;
+  bool json_ = false, prometheus_ = false, sarif_ = false;
   SetupOptions setup_;
   SmimesignOptions smimesign_;
   std::vector<std::string> program_;

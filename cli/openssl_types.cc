@@ -36,6 +36,15 @@ void push(STACK_OF(X509) * stack, X509* certificate) {
   if (X509_add_cert(stack, certificate, X509_ADD_FLAG_UP_REF) != 1) throw std::bad_alloc();
 }
 
+Bytes der_of(const X509* certificate) {
+  unsigned char* der = nullptr;
+  const int length = i2d_X509(certificate, &der);
+  Bytes bytes;
+  if (length > 0) bytes.assign(der, der + length);
+  OPENSSL_free(der);
+  return bytes;
+}
+
 std::string pem_of(const Certificate& certificate) {
   const BioPtr out(BIO_new(BIO_s_mem()));
   const ByteView der = certificate.der();

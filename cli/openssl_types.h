@@ -32,6 +32,7 @@ X509StackPtr make_stack();
 /// Adds another reference to `certificate`; throws std::bad_alloc.
 void push(STACK_OF(X509) * stack, X509* certificate);
 
+Bytes der_of(const X509* certificate);
 /// "-----BEGIN CERTIFICATE-----…"
 std::string pem_of(const Certificate& certificate);
 std::string subject_of(const X509* certificate);  ///< as name_text

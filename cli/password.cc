@@ -59,7 +59,8 @@ void append_unescaped(SecureBytes& out, ByteView text) {
 class Pinentry {
  public:
   Pinentry() {
-    std::array<int, 2> to{}, from{};
+    std::array<int, 2> to{};
+    std::array<int, 2> from{};
     if (pipe2(to.data(), O_CLOEXEC) != 0) return;
     if (pipe2(from.data(), O_CLOEXEC) != 0) {
       close(to[0]);
@@ -72,7 +73,7 @@ class Pinentry {
     if (process_ == 0) {
       dup2(to[0], STDIN_FILENO);
       dup2(from[1], STDOUT_FILENO);
-      std::signal(SIGPIPE, SIG_DFL);
+      static_cast<void>(std::signal(SIGPIPE, SIG_DFL));
       execlp("pinentry", "pinentry", static_cast<char*>(nullptr));
       _exit(127);
     }
@@ -91,7 +92,7 @@ class Pinentry {
       while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
       }
     }
-    if (previous_ != SIG_ERR) std::signal(SIGPIPE, previous_);
+    if (previous_ != SIG_ERR) static_cast<void>(std::signal(SIGPIPE, previous_));
   }
   Pinentry(const Pinentry&) = delete;
   Pinentry& operator=(const Pinentry&) = delete;

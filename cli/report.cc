@@ -32,13 +32,6 @@ State state_of(ErrorCode code) {
   }
 }
 
-/// RFC 3339
-std::string iso(Time time) {
-  std::string text = time_text(time);  // "2026-11-24 02:10:00 UTC"
-  text[10] = 'T';
-  return text.substr(0, 19) + 'Z';
-}
-
 std::string serial_text(const Certificate& certificate) {
   const auto serial = der_single(certificate.serial(), der::kInteger);
   return serial ? to_hex(serial->content) : std::string();
@@ -115,7 +108,7 @@ Json to_json(const Device& device, const Identity& identity, Time now) {
   for (const CertificatePtr& issuer : identity.chain.issuers) {
     chain.push_back({{"subject", issuer->subject_text()},
                      {"sha256", to_hex(issuer->sha256())},
-                     {"not_after", iso(issuer->not_after())}});
+                     {"not_after", iso_text(issuer->not_after())}});
   }
   const Profile* profile = device.snapshot->find_profile(identity.profile);
   return {
@@ -133,9 +126,9 @@ Json to_json(const Device& device, const Identity& identity, Time now) {
       {"emails", leaf.emails()},
       {"key", key_text(leaf.public_key())},
       {"uses", uses_of(*identity.key)},
-      {"not_before", iso(leaf.not_before())},
-      {"not_after", iso(leaf.not_after())},
-      {"renewal_due", iso(renewal_due(leaf))},
+      {"not_before", iso_text(leaf.not_before())},
+      {"not_after", iso_text(leaf.not_after())},
+      {"renewal_due", iso_text(renewal_due(leaf))},
       {"needs_password", identity.login != nullptr},
       {"store", {{"kind", identity.store_kind}, {"path", identity.location}}},
       {"chain", std::move(chain)},
@@ -143,8 +136,14 @@ Json to_json(const Device& device, const Identity& identity, Time now) {
   };
 }
 
+std::string iso_text(Time time) {
+  std::string text = time_text(time);  // "2026-11-24 02:10:00 UTC"
+  text[10] = 'T';
+  return text.substr(0, 19) + 'Z';
+}
+
 Json json_header(Time now) {
-  return {{"json_version", kJsonVersion}, {"devtrust", DEVTRUST_VERSION}, {"time", iso(now)}};
+  return {{"json_version", kJsonVersion}, {"devtrust", DEVTRUST_VERSION}, {"time", iso_text(now)}};
 }
 
 std::string json_text(const Json& object) { return object.dump(2, ' ', false, Json::error_handler_t::replace) + '\n'; }

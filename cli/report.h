@@ -30,6 +30,8 @@ Assessment assess(const Result<Device>& device, const std::string& profile, Time
 std::string key_text(const PublicKey& key);
 
 nlohmann::ordered_json to_json(const Device& device, const Identity& identity, Time now);
+/// RFC 3339, in UTC.
+std::string iso_text(Time time);
 /// What every --json answer begins with: json_version, devtrust, time.
 nlohmann::ordered_json json_header(Time now);
 /// The object's text with a newline at its end; what is no UTF-8 is replaced.

@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "cli/cms.h"
 #include "cli/device.h"
 #include "cli/files.h"
 #include "cli/output.h"
 #include "cli/password.h"
 #include "cli/validity.h"
+#include "cli/verifier.h"
 #include "identity/certificate_text.h"
 #include "identity/der.h"
 #include "identity/selection.h"
@@ -115,25 +115,6 @@ Result<Bytes> read_input(const std::string& path) {
   return path == "-" ? read_standard_input() : read_whole_file(path);
 }
 
-/// Certificates of this device: where a signature has only its leaf, they complete the chain.
-std::vector<CertificatePtr> known_certificates(const Config& config) {
-  std::vector<CertificatePtr> known;
-  const auto device = open_device(config);
-  if (!device) return known;
-  for (const IdentityPtr& identity : all_identities(*device->snapshot, current_time())) {
-    known.push_back(identity->leaf);
-    known.insert(known.end(), identity->chain.issuers.begin(), identity->chain.issuers.end());
-  }
-  return known;
-}
-
-/// Whether more certificates could change the answer.
-bool wants_more(const std::vector<SignatureReport>& reports) {
-  return std::ranges::any_of(reports, [](const SignatureReport& report) {
-    return report.verdict == Verdict::kNoCertificate || report.verdict == Verdict::kUntrusted;
-  });
-}
-
 }  // namespace
 
 int sign(const SmimesignOptions& options) {
@@ -183,8 +164,8 @@ int verify(const SmimesignOptions& options) {
   }
   const StatusLines status(options.status_fd);
   if (!status.write("NEWSIG")) return status_failure();
-  const auto config = load_config();
-  if (!config) return failure(config.error());
+  auto verifier = Verifier::open();
+  if (!verifier) return failure(verifier.error());
   const auto signature = read_input(options.files.empty() ? "-" : options.files[0]);
   if (!signature) return failure(signature.error());
   std::optional<Bytes> data;
@@ -193,16 +174,9 @@ int verify(const SmimesignOptions& options) {
     if (!read) return failure(read.error());
     data = *std::move(read);
   }
-  const Trust trust = Trust::load(*config);
-  for (const std::string& problem : trust.problems()) complain("warning: " + problem);
-
+  for (const std::string& problem : verifier->problems()) complain("warning: " + problem);
   const Time now = current_time();
-  auto reports = verify_message(*signature, data, trust, {}, now);
-  if (reports && wants_more(*reports)) {
-    if (const auto known = known_certificates(*config); !known.empty()) {
-      reports = verify_message(*signature, data, trust, known, now);
-    }
-  }
+  const auto reports = verifier->verify(*signature, data, now);
   if (!reports) {
     // Nothing can be said of a signer, and git wants to hear that there is a signature at all.
     const bool told =

@@ -8,9 +8,8 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
-
-#include "cli/output.h"
 
 namespace devtrust::cli {
 namespace {
@@ -39,13 +38,24 @@ class Pipe {
   bool open_ = false;
 };
 
-/// Reads both to their ends, whichever has something first.
-void drain(Pipe& output, Pipe& errors, Ended& ended) {
-  std::array<pollfd, 2> waiting{{{output.reading(), POLLIN, 0}, {errors.reading(), POLLIN, 0}}};
+/// Writes `given` and reads both others to their ends, whichever is ready first.
+void exchange(Pipe& input, std::string_view given, Pipe& output, Pipe& errors, Ended& ended) {
+  fcntl(input.writing(), F_SETFL, O_NONBLOCK);
+  std::array<pollfd, 3> waiting{
+      {{output.reading(), POLLIN, 0}, {errors.reading(), POLLIN, 0}, {input.writing(), POLLOUT, 0}}};
   std::array<char, 16384> buffer{};
   while (waiting[0].fd >= 0 || waiting[1].fd >= 0) {
+    if (given.empty() && waiting[2].fd >= 0) {
+      waiting[2].fd = -1;
+      input.close_end(1);
+    }
     if (poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return;
-    for (std::size_t i = 0; i < waiting.size(); ++i) {
+    if (waiting[2].fd >= 0 && waiting[2].revents != 0) {
+      const ssize_t written = write(input.writing(), given.data(), given.size());
+      if (written > 0) given.remove_prefix(static_cast<std::size_t>(written));
+      if (written < 0 && errno != EAGAIN && errno != EINTR) given = {};  // it does not want more
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
       if (waiting.at(i).fd < 0 || waiting.at(i).revents == 0) continue;
       const ssize_t got = read(waiting.at(i).fd, buffer.data(), buffer.size());
       if (got < 0 && errno == EINTR) continue;
@@ -77,23 +87,26 @@ Result<pid_t> spawn(std::vector<std::string> argv, const posix_spawn_file_action
 Result<pid_t> start(const std::vector<std::string>& argv) { return spawn(argv, nullptr); }
 
 Result<Ended> run(const std::vector<std::string>& argv, std::string_view given) {
-  Pipe input, output, errors;
+  Pipe input;
+  Pipe output;
+  Pipe errors;
   if (!input || !output || !errors) return fail(ErrorCode::kInternal, std::string("no pipe: ") + std::strerror(errno));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input.reading(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.writing(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors.writing(), STDERR_FILENO);
-  // Before there is a reader: it fits into the pipe, and a program that does not read it is no SIGPIPE.
-  write_all(input.writing(), given);
-  input.close_end(1);
   const auto process = spawn(argv, &actions);
   posix_spawn_file_actions_destroy(&actions);
   if (!process) return fail(process);
+  input.close_end(0);
   output.close_end(1);
   errors.close_end(1);
   Ended ended;
-  drain(output, errors, ended);
+  // A program that ends before it has read all must not end us.
+  auto* const before = std::signal(SIGPIPE, SIG_IGN);
+  exchange(input, given, output, errors, ended);
+  static_cast<void>(std::signal(SIGPIPE, before));
   int status = 0;
   while (waitpid(*process, &status, 0) < 0 && errno == EINTR) {
   }

@@ -20,8 +20,7 @@ struct Ended {
   std::string errors;  ///< standard error, and of more than 64 KiB the beginning
 };
 
-/// `argv[0]` is looked up on PATH. Standard input is `input`, at most 4 KiB (what a pipe takes at once). kNotFound
-/// where the program is not there.
-Result<Ended> run(const std::vector<std::string>& argv, std::string_view input = {});
+/// `argv[0]` is looked up on PATH; `given` is its standard input. kNotFound where the program is not there.
+Result<Ended> run(const std::vector<std::string>& argv, std::string_view given = {});
 
 }  // namespace devtrust::cli

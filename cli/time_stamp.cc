@@ -44,7 +44,7 @@ Result<Address> parse_url(const std::string& url) {
   char* path = nullptr;
   char* query = nullptr;
   const int parsed = OSSL_HTTP_parse_url(url.c_str(), &tls, &user, &host, &port, nullptr, &path, &query, nullptr);
-  const TextPtr keep_user(user), keep_host(host), keep_port(port), keep_path(path), keep_query(query);
+  const std::array<TextPtr, 5> keep{TextPtr(user), TextPtr(host), TextPtr(port), TextPtr(path), TextPtr(query)};
   if (parsed != 1) {
     return fail(ErrorCode::kInvalidArgument,
                 "the time stamp authority \"" + url + "\" is not a URL: expected http://HOST/PATH");

@@ -96,6 +96,8 @@ Trust Trust::load(const Config& config) {
     trust.read(kSystemRootsFile, false, trust.roots_);
     if (const std::string own = user_roots_file(); !own.empty()) trust.read(own, false, trust.roots_);
   }
+  trust.allowed_.matches = config.verify.allow;
+  trust.time_stamp_required_ = config.verify.timestamp_required;
   for (const std::string& path : config.verify.roots) trust.read(path, true, trust.roots_);
   for (const std::string& path : config.verify.timestamp_roots) trust.read(path, true, trust.time_stamp_roots_);
   return trust;
@@ -176,8 +178,27 @@ ChainReport Trust::check_signer(X509* leaf, STACK_OF(X509) * others, Time time, 
     throw std::bad_alloc();
   }
   X509_STORE_CTX_set_app_data(context.get(), proven ? &time : nullptr);
-  if (X509_verify_cert(context.get()) == 1) return {ChainVerdict::kTrusted, {}};
-  return explain(context.get(), leaf);
+  if (X509_verify_cert(context.get()) != 1) return explain(context.get(), leaf);
+  if (!allowed(X509_STORE_CTX_get0_chain(context.get()))) {
+    return {ChainVerdict::kRejected, in_quotes(leaf) + " is none of those that verify.allow names"};
+  }
+  return {ChainVerdict::kTrusted, {}};
+}
+
+bool Trust::allowed(STACK_OF(X509) * chain) const {
+  if (allowed_.matches.empty()) return true;
+  CertificatePtr leaf;
+  Chain rest{{}, true, false};
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    auto certificate = Certificate::parse(der_of(sk_X509_value(chain, i)));
+    if (!certificate) return false;
+    if (leaf == nullptr) {
+      leaf = *std::move(certificate);
+    } else {
+      rest.issuers.push_back(*std::move(certificate));
+    }
+  }
+  return leaf != nullptr && profile_matches(allowed_, *leaf, rest);
 }
 
 X509StorePtr Trust::time_stamp_store(Time time) const { return store_of({&roots_, &time_stamp_roots_}, time); }

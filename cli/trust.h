@@ -35,8 +35,12 @@ class Trust {
   const std::vector<std::string>& problems() const { return problems_; }
   bool has_roots() const { return !roots_.certificates.empty(); }
 
-  /// Whether `leaf` leads to a root at `time` over `others`, which nobody vouches for, and may sign. A leaf's own
-  /// validity is not looked at. `proven`: the time is an authority's, so that what was revoked later was good then.
+  /// verify.timestamp_required
+  bool wants_time_stamp() const { return time_stamp_required_; }
+
+  /// Whether `leaf` leads to a root at `time` over `others`, which nobody vouches for, may sign, and is one that
+  /// verify.allow names. A leaf's own validity is not looked at. `proven`: the time is an authority's, so that what was
+  /// revoked later was good then.
   ChainReport check_signer(X509* leaf, STACK_OF(X509) * others, Time time, bool proven) const;
 
   /// A store of the roots of time stamp authorities, for checks at `time`. Throws std::bad_alloc.
@@ -50,7 +54,11 @@ class Trust {
   void read(const std::string& path, bool must_exist, Anchors& into);
   static X509StorePtr store_of(const std::vector<const Anchors*>& sets, Time time);
 
+  bool allowed(STACK_OF(X509) * chain) const;
+
   Anchors roots_, time_stamp_roots_;
+  Profile allowed_;  // verify.allow; without matches: everyone
+  bool time_stamp_required_ = false;
   std::vector<std::string> problems_;
 };
 

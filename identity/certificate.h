@@ -25,7 +25,7 @@ struct NameAttribute {
 /// All attributes of a DER Name, in its order; empty where it is none.
 std::vector<NameAttribute> name_attributes(ByteView name);
 /// RFC 2253 order and escapes, UTF-8; empty where it is none.
-std::string name_text(ByteView name);
+std::string name_text(ByteView der);
 
 class Certificate;
 using CertificatePtr = std::shared_ptr<const Certificate>;

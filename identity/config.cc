@@ -147,10 +147,12 @@ class Reader {
            {"sign", [this](const toml::node& n) { read_sign(n); }},
            {"verify",
             [this](const toml::node& n) {
-              section(n, "[verify]",
-                      {{"roots", [this](const toml::node& m) { full_paths(m, config_.verify.roots); }},
-                       {"timestamp_roots",
-                        [this](const toml::node& m) { full_paths(m, config_.verify.timestamp_roots); }}});
+              section(
+                  n, "[verify]",
+                  {{"roots", [this](const toml::node& m) { full_paths(m, config_.verify.roots); }},
+                   {"timestamp_roots", [this](const toml::node& m) { full_paths(m, config_.verify.timestamp_roots); }},
+                   {"timestamp_required", [this](const toml::node& m) { flag(m, config_.verify.timestamp_required); }},
+                   {"allow", [this](const toml::node& m) { read_matches(m, config_.verify.allow); }}});
             }},
            {"browser",
             [this](const toml::node& n) {
@@ -381,17 +383,21 @@ class Reader {
                   complain(n, "show must be \"current\", \"valid\" or \"all\"");
                 }
               }},
-             {"match", [&](const toml::node& n) {
-                profile.matches.clear();
-                if (const toml::array* list = n.as_array()) {
-                  for (const toml::node& element : *list) {
-                    key_ = "match";
-                    read_match(element, profile.matches.emplace_back());
-                  }
-                } else {
-                  read_match(n, profile.matches.emplace_back());
-                }
-              }}});
+             {"match", [&](const toml::node& n) { read_matches(n, profile.matches); }}});
+  }
+
+  /// A table, or a list of tables.
+  void read_matches(const toml::node& node, std::vector<Match>& matches) {
+    matches.clear();
+    const std::string_view key = key_;
+    if (const toml::array* list = node.as_array()) {
+      for (const toml::node& element : *list) {
+        key_ = key;
+        read_match(element, matches.emplace_back());
+      }
+    } else {
+      read_match(node, matches.emplace_back());
+    }
   }
 
   void read_match(const toml::node& node, Match& match) {
@@ -411,7 +417,7 @@ class Reader {
     const auto oid = [&field](std::string& out) {
       return field(out, is_oid, "an object identifier in dots, as in \"1.3.6.1.5.5.7.3.2\"");
     };
-    section(node, "match",
+    section(node, std::string(key_),
             {{"issuer_cn", name(match.issuer_cn)},
              {"subject_cn", name(match.subject_cn)},
              {"root_cn", name(match.root_cn)},
@@ -428,7 +434,7 @@ class Reader {
                   complain(n, "root_sha256 must be a SHA-256 fingerprint: 64 hexadecimal digits");
                 }
               }}});
-    if (!error_ && node.as_table()->empty()) complain(node, "an empty match would match nothing");
+    if (!error_ && node.as_table()->empty()) complain(node, "an empty table would match nothing");
   }
 
   std::string path_;

@@ -34,6 +34,8 @@ struct Config {
   struct {
     std::vector<std::string> roots;  ///< empty: the usual files
     std::vector<std::string> timestamp_roots;
+    bool timestamp_required = false;
+    std::vector<Match> allow;  ///< empty: everyone who leads to a root
   } verify;
   struct {
     std::vector<std::string> urls;

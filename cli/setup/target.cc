@@ -49,7 +49,7 @@ int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char*
 }
 
 const Target* find_target(const std::string& name) {
-  const auto found = std::ranges::find(kTargets, name, &Target::name);
+  const auto* found = std::ranges::find(kTargets, name, &Target::name);
   return found != kTargets.end() ? &*found : nullptr;
 }
 

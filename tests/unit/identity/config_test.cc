@@ -89,6 +89,8 @@ fallback = false
 [verify]
 roots = ["~/roots.pem"]
 timestamp_roots = ["/etc/time.pem"]
+timestamp_required = true
+allow = [{ email = "*@example.com" }, { root_cn = "Own Root" }]
 
 [browser]
 urls = ["https://portal.example"]
@@ -132,6 +134,10 @@ programs = ["/usr/bin/git"]
   EXPECT_FALSE(config->sign.fallback);
   EXPECT_THAT(config->verify.roots, ElementsAre("/home/someone/roots.pem"));
   EXPECT_THAT(config->verify.timestamp_roots, ElementsAre("/etc/time.pem"));
+  EXPECT_TRUE(config->verify.timestamp_required);
+  ASSERT_EQ(config->verify.allow.size(), 2U);
+  EXPECT_EQ(config->verify.allow[0].email, "*@example.com");
+  EXPECT_EQ(config->verify.allow[1].root_cn, "Own Root");
   EXPECT_THAT(config->browser.urls, ElementsAre("https://portal.example"));
   EXPECT_THAT(config->keyholder.programs, ElementsAre("/usr/bin/git"));
 }
@@ -218,7 +224,7 @@ INSTANTIATE_TEST_SUITE_P(
                 ":4:1: profiles okta and duo have the same label"},
         Refused{"NoMatch", "[[profile]]\nname = \"own\"\n",
                 ":1:1: profile own is not a built-in one and needs a match"},
-        Refused{"EmptyMatch", "[[profile]]\nname = \"own\"\nmatch = {}\n", ":3:9: an empty match would match nothing"},
+        Refused{"EmptyMatch", "[[profile]]\nname = \"own\"\nmatch = {}\n", ":3:9: an empty table would match nothing"},
         Refused{"EmptyMatches", "[[profile]]\nname = \"okta\"\nmatch = []\n", ":1:1: profile okta is not"},
         Refused{"EmptyName", "[[profile]]\nname = \"own\"\nmatch = { root_cn = \"\" }\n",
                 ":3:21: root_cn must be left out rather than empty"},
@@ -310,7 +316,7 @@ TEST(Config, EveryKeyIsInTheDocumentation) {
       ++keys;
     }
   }
-  EXPECT_EQ(keys, 35);
+  EXPECT_EQ(keys, 37);
   for (const Profile& profile : built_in_profiles()) {
     EXPECT_THAT(page, HasSubstr("| `" + profile.name + "` | " + profile.label + " |"));
   }
