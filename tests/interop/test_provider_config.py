@@ -262,7 +262,7 @@ def test_no_database_at_all(device, form, folder):
     folder.chmod(0o777)
     text = fails(device, form, variables={"HOME": folder})
     assert "devtrust: no" in text and ":not found:" in text, text
-    assert "DEVTRUST_TRACE=1 lists" in text, text
+    assert "`devtrust doctor` lists them" in text, text
     if form == "uri":
         assert f"devtrust: {PLACES}" in text, text
 
@@ -304,7 +304,7 @@ def test_a_profile_that_is_not_there(device):
 def test_a_profile_without_a_certificate(device):
     text = device.refused("pkey", "-in", "devtrust:okta", "-noout")
     assert "devtrust: no certificate with a private key for profile okta was found in any of the places that were looked at" in text, text
-    assert "DEVTRUST_TRACE=1 lists" in text, text
+    assert "`devtrust doctor` lists them" in text, text
 
 
 @pytest.mark.parametrize("uri, reason", [
