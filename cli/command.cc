@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 
+#include "cli/completion.h"
 #include "cli/credentials.h"
 #include "cli/doctor.h"
 #include "cli/output.h"
@@ -34,6 +35,7 @@ class Command {
   }
 
   int run(int argc, char** argv) {
+    if (argc > 1 && std::string_view(argv[1]) == kCompleteCommand) return complete(app_, {argv + 2, argv + argc});
     try {
       app_.parse(argc, argv);
     } catch (const CLI::Success& help) {
@@ -87,7 +89,7 @@ class Command {
                       "do not copy the root of the certificate's chain to the roots that are believed");
     add_setup_options(command);
     command = add("unsetup", "Undo what setup did, to the byte", [this] { return unsetup(target_, setup_); });
-    command->add_option("target", target_, "git")->required()->type_name("TARGET");
+    command->add_option("target", target_, "git, or all")->required()->type_name("TARGET|all");
     add_setup_options(command);
   }
   void add_setup_options(CLI::App* command) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cli/completion.h"
 #include "cli/device.h"
 #include "cli/files.h"
 #include "cli/output.h"
@@ -255,6 +256,7 @@ int smimesign_main(int argc, char** argv) {
   app.add_option("--keyid-format", keyid_format, "long; taken for git's sake")->type_name("FORMAT");
   app.add_option("files", options.files, "what to sign; or the signature, and the data where it is apart")
       ->type_name("FILE");
+  if (argc > 1 && std::string_view(argv[1]) == kCompleteCommand) return complete(app, {argv + 2, argv + argc});
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -19,6 +19,8 @@ struct Target {
   Result<Plan> (*unsetup)(const SetupOptions&);
 };
 
+constexpr std::string_view kEveryTarget = "all";
+
 constexpr std::array<Target, 1> kTargets{{{"git", plan_git_setup, plan_git_unsetup}}};
 
 int failure(const std::string& message) {
@@ -55,11 +57,18 @@ const Target* find_target(const std::string& name) {
 
 std::string unknown_target(const std::string& name) {
   std::string known;
-  for (const Target& target : kTargets) known += (known.empty() ? "" : ", ") + std::string(target.name);
+  for (const std::string_view target : target_names()) known += (known.empty() ? "" : ", ") + std::string(target);
   return "there is nothing to set up for \"" + name + "\": known are " + known;
 }
 
 }  // namespace
+
+std::vector<std::string_view> target_names() {
+  std::vector<std::string_view> names;
+  names.reserve(kTargets.size());
+  for (const Target& target : kTargets) names.push_back(target.name);
+  return names;
+}
 
 int setup(const std::string& target, const SetupOptions& options) {
   const Target* found = find_target(target);
@@ -68,6 +77,11 @@ int setup(const std::string& target, const SetupOptions& options) {
 }
 
 int unsetup(const std::string& target, const SetupOptions& options) {
+  if (target == kEveryTarget) {
+    int code = 0;
+    for (const Target& each : kTargets) code = std::max(code, unsetup(std::string(each.name), options));
+    return code;
+  }
   const Target* found = find_target(target);
   if (found == nullptr) return failure(unknown_target(target));
   return carry_out(found->unsetup(options), options, "Nothing of devtrust's was there: nothing was changed.");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/setup/file_change.h"
@@ -21,7 +22,11 @@ struct Plan {
   std::vector<std::string> notes;  ///< what the user should know or do
 };
 
-/// Each ends with the process's exit code: 0, or 1 with one line on standard error. `target`: "git".
+/// What can be set up: "git".
+std::vector<std::string_view> target_names();
+
+/// Each ends with the process's exit code: 0, or 1 with one line on standard error. `target`: one of these; to
+/// `unsetup` also "all", of which the first that fails keeps none of the others from being undone.
 int setup(const std::string& target, const SetupOptions& options);
 int unsetup(const std::string& target, const SetupOptions& options);
 
