@@ -13,7 +13,7 @@ file(REMOVE_RECURSE "${WORK}")
 set(prefix "${WORK}/a prefix")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}")
 
-file(STRINGS "${prefix}/share/p11-kit/modules/devtrust.module" line REGEX "^module: ")
+file(STRINGS "${prefix}/share/devtrust/p11-kit/devtrust.module" line REGEX "^module: ")
 string(REPLACE "module: " "" named "${line}")
 if(NOT EXISTS "${named}")
   message(FATAL_ERROR "devtrust.module names ${named}, which was not installed")
