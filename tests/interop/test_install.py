@@ -43,7 +43,7 @@ def test_the_packages_have_all_there_is(packages):
     for name in ("/bin/devtrust", "/bin/devtrust-smimesign", "/pkcs11/devtrust-pkcs11.so", "/pkcs11/devtrust-p11-kit.so",
                  "/ossl-modules/devtrust.so", "/devtrust/openssl/devtrust.cnf", "/devtrust/openssl/devtrust.include.cnf",
                  "/devtrust/p11-kit/devtrust.module", "/man/man1/devtrust.1", "/man/man1/devtrust-smimesign.1",
-                 "/bash-completion/completions/devtrust", "/zsh/site-functions/_devtrust"):
+                 "/bash-completion/completions/devtrust", "/zsh/site-functions/_devtrust", "/doc/devtrust/docs/messages.md"):
         assert any(path.endswith(name) for path in deb), f"{name} is not in {sorted(deb)}"
     assert deb == names(packages["rpm"])
 

@@ -64,6 +64,24 @@ def test_twice_changes_nothing(devtrust, home):
     assert devtrust.run("setup", "git", "--dry-run").stdout == ""
 
 
+def test_all_that_was_set_up_is_undone(devtrust, home):
+    home.write(".gitconfig", HAND_WRITTEN)
+    before = files(home)
+    devtrust.run("setup", "git")
+    assert f"-{BEGIN}" in devtrust.run("unsetup", "all", "--dry-run").stdout
+    ended = devtrust.run("unsetup", "all")
+    assert ended.returncode == 0 and files(home) == before, ended.stdout
+    home.write(".gitconfig", END)
+    ended = devtrust.run("unsetup", "all")
+    assert ended.returncode == 1 and "by hand" in ended.stdout
+
+
+def test_a_target_that_is_none(devtrust):
+    for command in (("setup", "all"), ("setup", "gti"), ("unsetup", "gti")):
+        ended = devtrust.run(*command)
+        assert ended.returncode == 1 and f'nothing to set up for "{command[1]}": known are git' in ended.stdout
+
+
 @pytest.mark.parametrize("text", [None, "", HAND_WRITTEN, HAND_WRITTEN[:-1], HAND_WRITTEN.replace("\n", "\r\n"),
                                   HAND_WRITTEN + "[gpg]\n\tformat = openpgp\n[user]\n\tsigningkey = ABCD\n", "\n\n\n"],
                          ids=["none", "empty", "lines", "no-newline", "crlf", "other-signing", "blank"])
