@@ -106,7 +106,7 @@ bool add_attribute(CMS_SignerInfo* signer, int nid, int type, const void* value,
 }
 
 bool add_signing_time(CMS_SignerInfo* signer, Time time) {
-  ASN1_TIME* text = ASN1_TIME_set(nullptr, std::chrono::system_clock::to_time_t(time));
+  ASN1_TIME* text = ASN1_TIME_set(nullptr, time.time_since_epoch().count());
   const bool added = text != nullptr && add_attribute(signer, NID_pkcs9_signingTime, text->type, text, -1);
   ASN1_TIME_free(text);
   return added;

@@ -155,7 +155,7 @@ X509StorePtr Trust::store_of(const std::vector<const Anchors*>& sets, Time time)
     has_lists = has_lists || !set->lists.empty();
   }
   X509_VERIFY_PARAM* rules = X509_STORE_get0_param(store.get());
-  X509_VERIFY_PARAM_set_time(rules, std::chrono::system_clock::to_time_t(time));
+  X509_VERIFY_PARAM_set_time(rules, time.time_since_epoch().count());  // to_time_t overflows in 2262
   X509_VERIFY_PARAM_set_auth_level(rules, kSecurityLevel);
   X509_VERIFY_PARAM_set_depth(rules, kMaxDepth);
   if (has_lists) {

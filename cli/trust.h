@@ -33,7 +33,6 @@ class Trust {
   static Trust load(const Config& config);
 
   const std::vector<std::string>& problems() const { return problems_; }
-  bool has_roots() const { return !roots_.certificates.empty(); }
 
   /// verify.timestamp_required
   bool wants_time_stamp() const { return time_stamp_required_; }

@@ -123,7 +123,7 @@ class Pki:
 
     def __init__(self, folder):
         self.folder = folder
-        for name in ("root", "other-root", "intermediate"):
+        for name in ("root", "other-root", "intermediate", "tsa"):
             run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self / f"{name}.key")
         for name, cn in (("root", "Root"), ("other-root", "Other root")):
             run("openssl", "req", "-x509", "-new", "-key", self / f"{name}.key", "-out", self / f"{name}.pem", "-subj",
@@ -179,6 +179,53 @@ def stores(pki):
         yield f"{name}-traditional", pki.pem("old.key", f"{name}.pem")
 
 
+TSA = """
+[tsa]
+default_tsa = tsa_config
+[tsa_config]
+serial = {folder}/serial
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256, sha384, sha512
+"""
+
+
+def signatures(pki):
+    """As cms.cc reads them: what it is, then the bytes. Nobody there knows the root of these."""
+    (pki.folder / "data").write_text("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nmessage\n")
+    (pki.folder / "issuers").write_bytes(pki.pem("intermediate.pem", "root.pem"))
+
+    def cms(name, *arguments):
+        run("openssl", "cms", *arguments, "-binary", "-in", pki / "data", "-out", pki / name)
+        return (pki.folder / name).read_bytes()
+
+    by = {leaf: ["-signer", pki / f"{leaf}.pem", "-inkey", pki / f"{leaf}.key"] for leaf in ("rsa", "ec")}
+    for leaf in by:
+        for digest in ("sha1", "sha256", "sha512"):
+            yield f"{leaf}-{digest}", b"\0" + cms("cms", "-sign", *by[leaf], "-md", digest, "-certfile", pki / "issuers", "-outform", "DER")
+        yield f"{leaf}-attached", b"\1" + cms("cms", "-sign", *by[leaf], "-nodetach", "-outform", "DER")
+        yield f"{leaf}-pem", b"\0" + cms("cms", "-sign", *by[leaf], "-outform", "PEM")
+    yield "two-signers", b"\0" + cms("cms", "-sign", *by["rsa"], *by["ec"], "-outform", "DER")
+    yield "no-attributes", b"\0" + cms("cms", "-sign", *by["rsa"], "-noattr", "-outform", "DER")
+    yield "no-certificates", b"\0" + cms("cms", "-sign", *by["rsa"], "-nocerts", "-outform", "DER")
+    yield "key-identifier", b"\0" + cms("cms", "-sign", *by["ec"], "-keyid", "-outform", "DER")
+    yield "pss", b"\0" + cms("cms", "-sign", *by["rsa"], "-keyopt", "rsa_padding_mode:pss", "-outform", "DER")
+    yield "encrypted", b"\1" + cms("cms", "-encrypt", "-outform", "DER", "-recip", pki / "rsa.pem")
+    run("openssl", "crl2pkcs7", "-nocrl", "-certfile", pki / "issuers", "-outform", "DER", "-out", pki / "p7b")
+    yield "p7b", b"\1" + (pki.folder / "p7b").read_bytes()
+    (pki.folder / "signature").write_text("signature")
+    (pki.folder / "tsa.cnf").write_text(TSA.format(folder=pki.folder))
+    pki.sign("tsa", "Time stamps", "intermediate", "extendedKeyUsage=critical,timeStamping\n")
+    for digest in ("sha256", "sha512"):
+        (pki.folder / "serial").write_text("01\n")
+        run("openssl", "ts", "-query", "-data", pki / "signature", f"-{digest}", "-cert", "-out", pki / "query")
+        run("openssl", "ts", "-reply", "-config", pki / "tsa.cnf", "-queryfile", pki / "query", "-signer", pki / "tsa.pem",
+            "-inkey", pki / "tsa.key", "-token_out", "-out", pki / "token")
+        yield f"time-stamp-{digest}", b"\3" + (pki.folder / "token").read_bytes()
+    for name, change in {"as-it-is": [], "byte": [0, 9, 0, 3], "shorter": [1, 4, 0], "longer": [2, 200, 0, 0x30]}.items():
+        yield name, bytes([2, *change])
+
+
 def databases(pki):
     for password in ("", "password"):
         folder = pki.folder / f"nss{len(password)}"
@@ -206,6 +253,7 @@ def main():
         pki = Pki(pathlib.Path(folder))
         seeds = {
             "certificate": dict(certificates(pki)),
+            "cms": dict(signatures(pki)),
             "config": {name: text.encode() for name, text in CONFIGS.items()},
             "file_store": dict(stores(pki)),
             "init_string": {name: text.encode() for name, text in INIT_STRINGS.items()},
