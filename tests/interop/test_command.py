@@ -355,3 +355,27 @@ def test_openssl_cnf_is_not_read(usable):
     assert usable.run("status", variables={"OPENSSL_CONF": broken}).returncode == 0
     path = usable.home.write("message", "a message\n")
     assert usable.run("sign", "-b", path, variables={"OPENSSL_CONF": broken}, text=False).returncode == 0
+
+
+ENCRYPTED = {
+    "pkcs12": ["pkcs12", "-export"],
+    "pkcs12-3des": ["pkcs12", "-export", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"],
+    "pkcs8": ["pkcs8", "-topk8"],
+    "traditional": ["rsa", "-aes128", "-traditional"],
+}
+
+
+@pytest.mark.parametrize("form", ENCRYPTED)
+def test_encrypted_files(devtrust, pki, folder, form):
+    """The command keeps libcrypto from filling its old tables of names: each way to encrypt a key is found without."""
+    leaf = pki.issue("rsa:2048")
+    home = FileHome(folder / "home", "rsa:2048", leaf)
+    store, chain = home.folder / "store", home.folder / "chain.pem"
+    inputs = ["-in", leaf.certificate, "-inkey", leaf.key, "-certfile", chain] if form.startswith("pkcs12") else ["-in", leaf.key]
+    run(["openssl", *ENCRYPTED[form], *inputs, "-passout", "pass:secret", "-out", store])
+    home.write("store", (b"" if form.startswith("pkcs12") else chain.read_bytes()) + store.read_bytes()).chmod(0o600)
+    home.write("pin", "secret\n").chmod(0o600)
+    home.write("config.toml", f'[[store]]\nkind = "file"\npath = "{store}"\npin_source = "file:{home.folder}/pin"\n')
+    assert Command(devtrust, home).run("status").returncode == 0
+    signed = home.run([devtrust.with_name("devtrust-smimesign"), "-bsau", "devtrust:"], input="data")
+    assert "BEGIN SIGNED MESSAGE" in signed.stdout
