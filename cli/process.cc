@@ -11,7 +11,7 @@ namespace devtrust::cli {
 int run_command(const std::string& name, const std::function<int()>& command) {
   set_program(name);
   // A broken openssl.cnf, or one that loads our own provider, is what we may be asked about.
-  // Nor do we look algorithms up in libcrypto's old tables, which take a tenth of the time that a signature does to fill.
+  // Nor do we look ciphers up in libcrypto's old table: to fill it takes a tenth of the time of a signature.
   constexpr std::uint64_t kNoTables = OPENSSL_INIT_NO_ADD_ALL_CIPHERS;
   OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | kNoTables, nullptr);
   try {
