@@ -104,6 +104,7 @@ class Token:
 class Demo:
     def __init__(self, module, folder, home, keep):
         self.module, self.folder, self.home, self.keep = module, folder, home, keep
+        self.devtrust = module.parents[1] / "bin/devtrust"
         self.step = 0
 
     def next(self, title, *lines):
@@ -161,6 +162,27 @@ class Demo:
                   "with that name for certificate and key it gets in: “client SUCCESS”.")
 
 
+    def set_up_git(self):
+        said = self.run([self.devtrust, "setup", "git"]).stdout.replace("\n", " ")  # broken at 80 columns
+        expect(said, "user.signingKey = devtrust:jumpcloud", "devtrust setup git")
+        self.run(["git", "init", "-q", "repository"])
+        self.run(["git", "config", "--global", "user.name", "Demo"])
+        self.run(["git", "config", "--global", "user.email", "demo@example.com"])
+        verdict = self.commit()
+        self.next("`devtrust setup git`, then `git commit -S`. `git log --show-signature`:", verdict)
+
+    def commit(self):
+        """Signs one more commit, and gives git's verdict on all that there are."""
+        git = ["git", "-C", "repository"]
+        self.run([*git, "commit", "-q", "-S", "--allow-empty", "-m", "a commit of the demo"])
+        verdicts = self.run([*git, "log", "--format=%G?"]).stdout.split()
+        if set(verdicts) != {"G"}:
+            raise Failed(f"git does not find its commits good: {verdicts}")
+        said = self.run([*git, "log", "-1", "--show-signature"]).stdout
+        expect(said, "Good signature", "git log --show-signature")
+        return re.search("Good signature.*", said)[0]
+
+
 class Watcher:
     """demo/watch.py as a process of its own."""
 
@@ -205,6 +227,7 @@ def throwaway(module, folder):
     demo.show_token(token)
     demo.sign(token)
     demo.web(token)
+    demo.set_up_git()
     unchanged = database.digest() == digest
 
     watcher = Watcher(module, home)
@@ -217,15 +240,17 @@ def throwaway(module, folder):
         digest = database.digest()
         after, signature = watcher.ask(MESSAGE)
         verify(after, signature, MESSAGE, folder)
+        verdict = demo.commit()
     finally:
         status = watcher.close()
     if before != leaf.der() or after != renewed.der() or status != 0:
         raise Failed("the program that keeps running did not see the renewal")
     demo.next("The agent renews: a new key, a new certificate, the old ones gone. A program that has been running since before,",
-              "with its session still open, signs with the new key at once; OpenSSL: Verified OK.", describe(after, folder))
+              "with its session still open, signs with the new key at once; OpenSSL: Verified OK.", describe(after, folder),
+              "`git commit -S` does as well, and finds both commits good:", verdict)
     if not unchanged or database.digest() != digest:
         raise Failed("the module wrote to the database")
-    demo.next("The database is byte for byte what NSS's tools left. Nothing was configured.")
+    demo.next("The database is byte for byte what NSS's tools left. For none but git was anything configured.")
     print("With the certificate of this machine: ./dev demo --real. Set-up for your programs: README.md.")
 
 
