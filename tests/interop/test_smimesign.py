@@ -269,6 +269,32 @@ def test_writes_an_audit_line(make_signer, pki):
     assert "message" not in line
 
 
+@pytest.mark.parametrize("kind", ["syslog", "journal"])
+def test_writes_an_audit_line_to_the_system(make_signer, pki, kind):
+    signer = make_signer(leaf=pki.issue())
+    path = signer.home.folder / "socket"
+    config = signer.home.variables["DEVTRUST_CONFIG"]
+    signer.home.write("config.toml", f'audit = "{kind}:{path}"\naudit_required = true\n' + config.read_text())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        give_away(signer.home.folder)
+        assert signer.sign(DATA).code == 0
+        listener.settimeout(10)
+        line = listener.recv(65536).decode()
+    assert "devtrust-smimesign" in line and "CMS-RSA-SHA256" in line and "jumpcloud" in line
+    assert ("MESSAGE=" in line) == (kind == "journal")
+
+
+def test_signs_nothing_that_it_cannot_write_down(make_signer, pki):
+    signer = make_signer(leaf=pki.issue())
+    config = signer.home.variables["DEVTRUST_CONFIG"]
+    path = signer.home.folder / "missing/audit.log"
+    signer.home.write("config.toml", f'audit = "{path}"\naudit_required = true\n' + config.read_text())
+    answer = signer.sign(DATA)
+    assert answer.code == 1 and answer.output == b"" and f"the audit line cannot be written to {path}" in answer.said
+    assert not any(line.startswith("SIG_CREATED") for line in answer.status)
+
+
 # the command line
 
 
