@@ -15,6 +15,7 @@
 #include "cli/subprocess.h"
 #include "cli/validity.h"
 #include "cli/verifier.h"
+#include "identity/process.h"
 #include "identity/selection.h"
 
 namespace devtrust::cli {
@@ -78,8 +79,12 @@ Result<std::string> commits_of(const std::string& range) {
     const std::string from = range.substr(0, dots);
     const std::string to = range.substr(dots + 2);
     if (is_nothing(to)) return std::string();  // a branch that is deleted
-    // A branch that is new: what no other one has. (Where options end, --not would be no option any more.)
-    if (is_nothing(from) && !to.starts_with('-')) arguments = {"rev-list", "--reverse", to, "--not", "--all"};
+    if (is_nothing(from) && !to.starts_with('-')) {
+      // A branch that is new. While git receives it, what is not in the repository yet; afterwards a branch's own name
+      // would take all of its commits away, so that all are looked at. (Behind --end-of-options --not were no option.)
+      arguments = {"rev-list", "--reverse", to};
+      if (!environment("GIT_QUARANTINE_PATH").empty()) arguments.insert(arguments.end(), {"--not", "--all"});
+    }
   }
   return git(arguments);
 }

@@ -223,6 +223,15 @@ def test_in_a_pre_receive_hook(repository, programs, folder):
     assert ended.returncode == 1 and "1 commit, 0 good, 1 not" in ended.stdout
 
 
+def test_a_new_branch_where_git_has_received_it(repository, judge):
+    """CI sees it when it is a branch already: that takes none of its commits away."""
+    nothing = "0" * 40
+    repository.git("commit", "-q", "--allow-empty", "-m", "plain")
+    ended = judge(repository, f"{nothing}..HEAD")
+    assert ended.returncode == 1 and "unsigned: it has no signature" in ended.stdout, ended.stdout
+    assert "0 commits" in judge(repository, f"HEAD..{nothing}").stdout
+
+
 # the command line, and what is no repository
 
 
