@@ -81,6 +81,39 @@ class Lock {
   int descriptor_ = -1;
 };
 
+/// `path` is where the change's path leads to.
+Result<void> replace(const FileChange& change, const std::string& path) {
+  struct stat status {};
+  const bool exists = stat(path.c_str(), &status) == 0;
+  if (exists && status.st_uid != geteuid()) {
+    return fail(ErrorCode::kAccessDenied, path + " belongs to another user: run this as that user");
+  }
+  std::error_code error;
+  fs::create_directories(fs::path(path).parent_path(), error);
+  if (error) {
+    return fail(ErrorCode::kAccessDenied,
+                fmt::format("{} cannot be made: {}", fs::path(path).parent_path().string(), error.message()));
+  }
+  Lock lock(path, exists ? status.st_mode & 07777U : change.mode);
+  if (!lock.held()) {
+    if (errno == EEXIST) {
+      return fail(ErrorCode::kBusy, lock.name() + " is there, so another program is changing " + path +
+                                        ": try again, or delete it where none is");
+    }
+    return tl::unexpected(failed(path, "written"));
+  }
+  const auto now = read_if_there(path);
+  if (!now) return fail(now);
+  if (*now != change.before)
+    return fail(ErrorCode::kBusy, path + " was changed by another program at this moment: try again");
+  if (!change.after) {
+    if (unlink(path.c_str()) != 0) return tl::unexpected(failed(path, "deleted"));
+    return {};
+  }
+  if (!lock.write(*change.after) || !lock.become(path)) return tl::unexpected(failed(path, "written"));
+  return {};
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> read_if_there(const std::string& path) {
@@ -120,35 +153,10 @@ std::string unified_diff(const FileChange& change) {
 Result<void> apply(const FileChange& change) {
   if (change.empty()) return {};
   const std::string path = target_of(change.path);
-  struct stat status {};
-  const bool exists = stat(path.c_str(), &status) == 0;
-  if (exists && status.st_uid != geteuid()) {
-    return fail(ErrorCode::kAccessDenied, path + " belongs to another user: run this as that user");
-  }
-  std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
-  if (error) {
-    return fail(ErrorCode::kAccessDenied,
-                fmt::format("{} cannot be made: {}", fs::path(path).parent_path().string(), error.message()));
-  }
-  Lock lock(path, exists ? status.st_mode & 07777U : change.mode);
-  if (!lock.held()) {
-    if (errno == EEXIST) {
-      return fail(ErrorCode::kBusy, lock.name() + " is there, so another program is changing " + path +
-                                        ": try again, or delete it where none is");
-    }
-    return tl::unexpected(failed(path, "written"));
-  }
-  const auto now = read_if_there(path);
-  if (!now) return fail(now);
-  if (*now != change.before)
-    return fail(ErrorCode::kBusy, path + " was changed by another program at this moment: try again");
-  if (!change.after) {
-    if (unlink(path.c_str()) != 0) return tl::unexpected(failed(path, "deleted"));
-    return {};
-  }
-  if (!lock.write(*change.after) || !lock.become(path)) return tl::unexpected(failed(path, "written"));
-  return {};
+  auto done = replace(change, path);
+  const fs::path folder = fs::path(path).parent_path();
+  if (done && !change.after && folder.filename() == "devtrust") rmdir(folder.c_str());  // where it was the last one
+  return done;
 }
 
 }  // namespace devtrust::cli

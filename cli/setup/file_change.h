@@ -25,7 +25,8 @@ Result<std::optional<std::string>> read_if_there(const std::string& path);
 std::string unified_diff(const FileChange& change);
 
 /// Replaces the file (where it is a link: what it leads to) by one with the same mode, under git's kind of lock
-/// (PATH.lock), if it still holds `before`. Folders that are missing are made. Never leaves half a file.
+/// (PATH.lock), if it still holds `before`. Folders that are missing are made; one of ours goes with its
+/// last file. Never leaves half a file.
 Result<void> apply(const FileChange& change);
 
 }  // namespace devtrust::cli

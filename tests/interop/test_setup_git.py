@@ -30,11 +30,13 @@ def settings(home, path=".gitconfig"):
 
 
 def files(home):
-    """All that is in the home but the NSS database."""
+    """All that is in the home but the NSS database; of folders devtrust's own."""
     found = {}
     for path in sorted(home.folder.rglob("*")):
         if ".pki" not in path.parts and path.is_file():
             found[str(path.relative_to(home.folder))] = (path.read_bytes(), path.stat().st_mode)
+        elif path.name == "devtrust":
+            found[str(path.relative_to(home.folder))] = (b"", "folder")
     return found
 
 
@@ -307,3 +309,33 @@ def test_an_unknown_target(devtrust):
     for what in ("setup", "unsetup"):
         ended = devtrust.run(what, "subversion")
         assert ended.returncode == 1 and 'there is nothing to set up for "subversion": known are git' in ended.stdout
+
+
+# As root of a user namespace, with an /etc of the test's own in a mount namespace: git's and our files are where they are.
+IN_ANOTHER_ETC = """
+mount --bind "$1" /etc
+shift
+devtrust=$1
+"$devtrust" setup git --system
+[ "$(stat -c %a /etc/gitconfig /etc/devtrust/roots.pem | sort -u)" = 644 ]
+git -c user.name=A -c user.email=a@example.com commit -q -S --allow-empty -m signed
+[ "$(git log -1 --format=%G?)" = G ]
+cat /etc/gitconfig /etc/devtrust/roots.pem
+"$devtrust" unsetup git --system
+[ ! -e /etc/devtrust ]
+[ "$(cat /etc/gitconfig)" = "# the administrator's" ]
+"""
+
+
+def test_for_every_user(devtrust, home, pki, folder):
+    etc = folder / "etc"
+    etc.mkdir()
+    (etc / "gitconfig").write_text("# the administrator's\n")
+    give_away(etc)
+    home.run(["git", "init", "-q", "."])
+    before = files(home)
+    ended = home.run(["unshare", "--map-root-user", "--mount", "sh", "-exc", IN_ANOTHER_ETC, "sh", etc, devtrust.program], check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert "now counts as good for every user here" in ended.stdout.replace("\n", " ")
+    assert pki.root.certificate.read_text() in ended.stdout and 'signingKey = "devtrust:jumpcloud"' in ended.stdout
+    assert [name for name in files(home) if name not in before and not name.startswith(".git/")] == []

@@ -516,8 +516,11 @@ def test_no_signing_time_and_expired(signer, folder, pki):
 def test_a_signing_time_in_the_future(signer, folder, pki):
     """It proves nothing: the certificate counts as it is today."""
     leaf = pki.issue(valid_from=-10, valid_to=60)
-    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder), fake_time="+30d")
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder), fake_time="+90d")
     assert signer.verify(der, DATA).line("TRUST_FULLY")
+    leaf = pki.issue(valid_from=5, valid_to=35)
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder), fake_time="+10d")
+    forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", "before its certificate was valid")
 
 
 @pytest.mark.parametrize("extensions, expected", [("server", "it is for another purpose"), ("time", "it is for another purpose")])
