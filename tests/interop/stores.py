@@ -118,9 +118,9 @@ class Pki:
         self.root = self._certify(root_name, key, "authority", None, -400, 3000)
         self.intermediate = self._certify(intermediate_name, key, "authority", self.root, -300, 2000)
 
-    def issue(self, key="rsa:2048", name=LEAF_NAME, valid_from=-10, valid_to=20, extensions="device", issuer=None):
+    def issue(self, key="rsa:2048", name=LEAF_NAME, valid_from=-10, valid_to=20, extensions="device", issuer=None, digest="sha256"):
         """A leaf under the intermediate (or `issuer`), valid between the two days from now."""
-        return self._certify(name, key, extensions, issuer or self.intermediate, valid_from, valid_to)
+        return self._certify(name, key, extensions, issuer or self.intermediate, valid_from, valid_to, digest)
 
     def certify_again(self, leaf, valid_from, valid_to):
         """A new certificate for the key of an older one."""
@@ -130,22 +130,22 @@ class Pki:
         """A device certificate for a request, whose key is elsewhere."""
         return self._sign(request, None, "", "device", self.intermediate, valid_from, valid_to)
 
-    def _certify(self, name, key, extensions, issuer, valid_from, valid_to):
+    def _certify(self, name, key, extensions, issuer, valid_from, valid_to, digest="sha256"):
         """`key` is as `generate` has it, or the path of one."""
         request = self._next(".csr")
         if isinstance(key, str):
             key = generate(key, request.with_suffix(".key"))
         run(["openssl", "req", "-new", "-utf8", "-config", self.requests, "-key", key, "-subj", f"/CN={name}", "-out", request])
-        return self._sign(request, key, name, extensions, issuer, valid_from, valid_to)
+        return self._sign(request, key, name, extensions, issuer, valid_from, valid_to, digest)
 
-    def _sign(self, request, key, name, extensions, issuer, valid_from, valid_to):
+    def _sign(self, request, key, name, extensions, issuer, valid_from, valid_to, digest="sha256"):
         certificate = self._next(".pem")
         now = datetime.datetime.now(datetime.timezone.utc)
         start, end = ((now + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ") for days in (valid_from, valid_to))
         signer = ["-selfsign", "-keyfile", key] if issuer is None else \
             ["-cert", issuer.certificate, "-keyfile", issuer.key]
         run(["openssl", "ca", "-batch", "-notext", "-config", self.config, "-extensions", extensions, "-startdate", start,
-             "-enddate", end, *signer, "-in", request, "-out", certificate])
+             "-enddate", end, "-md", digest, *signer, "-in", request, "-out", certificate])
         issuers = [] if issuer is None else [issuer.certificate, *issuer.issuers]
         return Leaf(certificate, key, name, issuers)
 

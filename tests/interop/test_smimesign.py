@@ -523,6 +523,18 @@ def test_a_signing_time_in_the_future(signer, folder, pki):
     forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", "before its certificate was valid")
 
 
+def test_a_weak_key(signer, folder, pki):
+    leaf = pki.issue("rsa:1024")
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
+    forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", "key too weak")
+
+
+def test_a_certificate_signed_with_sha1(signer, folder, pki):
+    leaf = pki.issue(digest="sha1")
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
+    forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", "signature digest algorithm too weak")
+
+
 @pytest.mark.parametrize("extensions, expected", [("server", "it is for another purpose"), ("time", "it is for another purpose")])
 def test_the_wrong_purpose(signer, folder, pki, extensions, expected):
     leaf = pki.issue(extensions=extensions)
