@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from programs import give_away
+from programs import give_away, run
 from stores import LEAF_NAME, Pki
 from test_command import check
 from test_git import AUTHOR, fingerprint, make_expired, make_ours  # noqa: F401: a fixture
@@ -106,6 +106,23 @@ def test_one_bad_commit_is_enough(repository, judge):
     assert ended.returncode == 1
     assert [line.split()[1] for line in lines(ended)[:-1]] == ["good:", "unsigned:", "good:"]
     assert lines(ended)[-1] == "3 commits, 2 good, 1 not"
+
+
+def test_of_several_signers_each_has_to_be_good(repository, judge, folder):
+    """The commit's own signer, and one that nobody here knows, in either order."""
+    stranger = Pki(folder / "other").issue()
+    signed = repository.git("cat-file", "commit", repository.first) + "\n"
+    payload = re.sub(r"gpgsig [^\n]*\n(?: [^\n]*\n)*", "", signed)
+    for signers in ([repository.leaf], [repository.leaf, stranger], [stranger, repository.leaf]):
+        both = [word for leaf in signers for word in ("-signer", leaf.certificate, "-inkey", leaf.key)]
+        (folder / "payload").write_text(payload)
+        (folder / "chain.pem").write_text("".join(path.read_text() for path in repository.leaf.issuers))
+        run(["openssl", "cms", "-sign", "-binary", "-in", folder / "payload", *both, "-certfile", folder / "chain.pem", "-outform", "PEM",
+             "-out", folder / "signature"])
+        signature = (folder / "signature").read_text().replace("CMS", "SIGNED MESSAGE").strip().replace("\n", "\n ")
+        commit = repository.forge(repository.first, lambda text: payload.replace("\n\n", f"\ngpgsig {signature}\n\n", 1))
+        said = verdicts(repository, judge, {"commit": commit})["commit"]
+        assert said["verdict"] == ("good" if len(signers) == 1 else "untrusted"), said
 
 
 def test_merges_count_too(repository, judge):

@@ -742,6 +742,55 @@ def test_a_stamp_of_another_signature(stamped, authority):
     assert "the time stamp is not one of this signature" in answer.said
 
 
+def tlv(tag, content):
+    """DER."""
+    size = len(content)
+    octets = b"" if size < 128 else size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets) if octets else size]) + octets + content
+
+
+def elements(content):
+    found = []
+    while content:
+        more = content[1] & 0x7F if content[1] & 0x80 else 0
+        end = 2 + more + (int.from_bytes(content[2:2 + more], "big") if more else content[1])
+        found.append((content[0], content[2 + more:end]))
+        content = content[end:]
+    return found
+
+
+def with_stamp(der, make_token):
+    """The signature (ContentInfo, [0], SignedData, SET OF, SignerInfo: each is the last in the one before it) with a time
+    stamp of its value."""
+    def last(tag, content, depth):
+        children = elements(content)
+        if depth == 0:
+            token = make_token(children[-1][1])
+            attribute = tlv(0x30, bytes.fromhex("060b2a864886f70d010910020e") + tlv(0x31, token))
+            return tlv(tag, content + tlv(0xA1, attribute))
+        head = b"".join(tlv(*child) for child in children[:-1])
+        return tlv(tag, head + last(*children[-1], depth - 1))
+
+    return last(*elements(der)[0], 4)
+
+
+@pytest.mark.parametrize("digest, said", [("sha256", r'time-stamped on \S+ \S+ UTC by "CN=Time Authority"'),
+                                          ("sha1", "the time stamp's digest is not SHA-256 or longer: it does not count")])
+def test_a_stamp_of_a_digest_that_can_be_forged(stamped, authority, folder, digest, said):
+    signer = stamped()
+
+    def token(signature):
+        (folder / "value").write_bytes(signature)
+        config = folder / "tsa/tsa.cnf"
+        config.write_text(config.read_text().replace("digests = ", "digests = sha1, "))
+        run(["openssl", "ts", "-query", "-data", folder / "value", f"-{digest}", "-cert", "-out", folder / "query"])
+        run(["openssl", "ts", "-reply", "-config", config, "-queryfile", folder / "query", "-token_out", "-out", folder / "token"])
+        return (folder / "token").read_bytes()
+
+    answer = signer.verify(with_stamp(der_of(signer.sign(DATA).output), token), DATA)
+    assert answer.code == 0 and re.search(said, answer.said), answer.said
+
+
 def closed_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
