@@ -65,6 +65,35 @@ class Smimesign:
         self.home.write(".config/devtrust/roots.pem", "".join(path.read_text() for path in certificates))
 
 
+def tlv(tag, content):
+    """DER."""
+    size = len(content)
+    octets = b"" if size < 128 else size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets) if octets else size]) + octets + content
+
+
+def elements(content):
+    found = []
+    while content:
+        more = content[1] & 0x7F if content[1] & 0x80 else 0
+        end = 2 + more + (int.from_bytes(content[2:2 + more], "big") if more else content[1])
+        found.append((content[0], content[2 + more:end]))
+        content = content[end:]
+    return found
+
+
+def change_signers(der, change):
+    """The signature with other SignerInfos: `change` gets them as (tag, content) and returns DER. (ContentInfo, [0],
+    SignedData, SET OF: each is the last in the one before it.)"""
+    def last(tag, content, depth):
+        children = elements(content)
+        if depth == 0:
+            return tlv(tag, b"".join(change(children)))
+        return tlv(tag, b"".join(tlv(*child) for child in children[:-1]) + last(*children[-1], depth - 1))
+
+    return last(*elements(der)[0], 3)
+
+
 def openssl_cms_sign(leaf, data, folder, *options, certfile=None, fake_time=None):
     """A detached signature in DER."""
     message, out = folder / "cms.data", folder / "cms.der"

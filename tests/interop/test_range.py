@@ -1,12 +1,14 @@
 """devtrust verify --range: every commit's verdict, for CI and pre-receive hooks."""
 
+import base64
 import json
 import os
 import re
 
 import pytest
 
-from programs import give_away, run
+from programs import give_away
+from signing import change_signers, chain_file, openssl_cms_sign, tlv
 from stores import LEAF_NAME, Pki
 from test_command import check
 from test_git import AUTHOR, fingerprint, make_expired, make_ours  # noqa: F401: a fixture
@@ -113,16 +115,16 @@ def test_of_several_signers_each_has_to_be_good(repository, judge, folder):
     stranger = Pki(folder / "other").issue()
     signed = repository.git("cat-file", "commit", repository.first) + "\n"
     payload = re.sub(r"gpgsig [^\n]*\n(?: [^\n]*\n)*", "", signed)
-    for signers in ([repository.leaf], [repository.leaf, stranger], [stranger, repository.leaf]):
-        both = [word for leaf in signers for word in ("-signer", leaf.certificate, "-inkey", leaf.key)]
-        (folder / "payload").write_text(payload)
-        (folder / "chain.pem").write_text("".join(path.read_text() for path in repository.leaf.issuers))
-        run(["openssl", "cms", "-sign", "-binary", "-in", folder / "payload", *both, "-certfile", folder / "chain.pem", "-outform", "PEM",
-             "-out", folder / "signature"])
-        signature = (folder / "signature").read_text().replace("CMS", "SIGNED MESSAGE").strip().replace("\n", "\n ")
-        commit = repository.forge(repository.first, lambda text: payload.replace("\n\n", f"\ngpgsig {signature}\n\n", 1))
+    alone = openssl_cms_sign(repository.leaf, payload.encode(), folder, certfile=chain_file(repository.leaf, folder))
+    both = openssl_cms_sign(repository.leaf, payload.encode(), folder, "-signer", stranger.certificate, "-inkey", stranger.key,
+                            certfile=chain_file(repository.leaf, folder))
+    backwards = change_signers(both, lambda signers: [tlv(*signer) for signer in reversed(signers)])
+    for signature, expected in ((alone, "good"), (both, "untrusted"), (backwards, "untrusted")):
+        text = base64.encodebytes(signature).decode().strip().replace("\n", "\n ")
+        header = f"gpgsig -----BEGIN SIGNED MESSAGE-----\n {text}\n -----END SIGNED MESSAGE-----"
+        commit = repository.forge(repository.first, lambda _: payload.replace("\n\n", f"\n{header}\n\n", 1))
         said = verdicts(repository, judge, {"commit": commit})["commit"]
-        assert said["verdict"] == ("good" if len(signers) == 1 else "untrusted"), said
+        assert said["verdict"] == expected, said
 
 
 def test_merges_count_too(repository, judge):

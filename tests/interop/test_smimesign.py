@@ -9,7 +9,7 @@ import pytest
 
 from conftest import FileHome
 from programs import give_away, run
-from signing import Gpgsm, Smimesign, TimeStampAuthority, chain_file, openssl_cms_sign
+from signing import Gpgsm, Smimesign, TimeStampAuthority, chain_file, change_signers, elements, openssl_cms_sign, tlv
 from stores import LEAF_NAME, Pki
 
 DATA = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a@example.com> 1 +0000\n\na message\n"
@@ -742,36 +742,13 @@ def test_a_stamp_of_another_signature(stamped, authority):
     assert "the time stamp is not one of this signature" in answer.said
 
 
-def tlv(tag, content):
-    """DER."""
-    size = len(content)
-    octets = b"" if size < 128 else size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(octets) if octets else size]) + octets + content
-
-
-def elements(content):
-    found = []
-    while content:
-        more = content[1] & 0x7F if content[1] & 0x80 else 0
-        end = 2 + more + (int.from_bytes(content[2:2 + more], "big") if more else content[1])
-        found.append((content[0], content[2 + more:end]))
-        content = content[end:]
-    return found
-
-
 def with_stamp(der, make_token):
-    """The signature (ContentInfo, [0], SignedData, SET OF, SignerInfo: each is the last in the one before it) with a time
-    stamp of its value."""
-    def last(tag, content, depth):
-        children = elements(content)
-        if depth == 0:
-            token = make_token(children[-1][1])
-            attribute = tlv(0x30, bytes.fromhex("060b2a864886f70d010910020e") + tlv(0x31, token))
-            return tlv(tag, content + tlv(0xA1, attribute))
-        head = b"".join(tlv(*child) for child in children[:-1])
-        return tlv(tag, head + last(*children[-1], depth - 1))
+    """The signature with a time stamp of its value."""
+    def stamped_signer(tag, content):
+        attribute = tlv(0x30, bytes.fromhex("060b2a864886f70d010910020e") + tlv(0x31, make_token(elements(content)[-1][1])))
+        return tlv(tag, content + tlv(0xA1, attribute))
 
-    return last(*elements(der)[0], 4)
+    return change_signers(der, lambda signers: [stamped_signer(*signer) for signer in signers])
 
 
 @pytest.mark.parametrize("digest, said", [("sha256", r'time-stamped on \S+ \S+ UTC by "CN=Time Authority"'),
