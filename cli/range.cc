@@ -60,8 +60,9 @@ bool is_nothing(std::string_view name) {
   return (name.size() == 40 || name.size() == 64) && name.find_first_not_of('0') == std::string_view::npos;
 }
 
+/// Whoever may push can push refs/replace/*, too: what git would show in a commit's place says nothing about it.
 Result<std::string> git(const std::vector<std::string>& arguments, std::string_view input = {}) {
-  std::vector<std::string> argv{"git"};
+  std::vector<std::string> argv{"git", "--no-replace-objects"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   auto ended = run(argv, input);
   if (!ended) return fail(ended);

@@ -251,6 +251,17 @@ def test_a_new_branch_where_git_has_received_it(repository, judge):
     assert "0 commits" in judge(repository, f"HEAD..{nothing}").stdout
 
 
+def test_a_replacement_counts_for_nothing(repository, judge):
+    """Neither for what a commit says, nor for which ones are before it."""
+    repository.git("commit", "-q", "--allow-empty", "-m", "plain")
+    plain = repository.git("rev-parse", "HEAD")
+    repository.commit("good")
+    repository.git("replace", plain, repository.first)
+    assert repository.git("log", "-1", "--format=%G?", plain) == "G", "git shows the other one's"
+    ended = judge(repository, f"{repository.first}..HEAD")
+    assert ended.returncode == 1 and [line.split()[1] for line in lines(ended)[:-1]] == ["unsigned:", "good:"], ended.stdout
+
+
 # the command line, and what is no repository
 
 
