@@ -49,6 +49,20 @@ Result<Signer> by_profile(const Snapshot& snapshot, const std::string& profile, 
   return Signer{*std::move(identity), {}};
 }
 
+/// The device's own identity, where nobody else's is there and the configuration allows it.
+Result<Signer> fallback(const Device& device, const std::string& why, Time now) {
+  if (!device.config.sign.fallback) {
+    return fail(ErrorCode::kNotFound, why +
+                                          ", and sign.fallback = false forbids another one: set user.signingkey to "
+                                          "devtrust:PROFILE, or sign.fallback to true");
+  }
+  auto signer = by_profile(*device.snapshot, {}, now);
+  if (!signer) return signer;
+  signer->note = why + ": signing with the device's, \"" + name_of(*signer->identity->leaf) +
+                 "\" (git config user.signingkey devtrust:" + signer->identity->profile + " says so for good)";
+  return signer;
+}
+
 Result<Signer> by_email(const Device& device, const std::string& email, Time now) {
   const std::string wanted = lower_case(email);
   const auto found = first_usable(*device.snapshot, now, [&wanted](const Identity& identity) {
@@ -56,18 +70,7 @@ Result<Signer> by_email(const Device& device, const std::string& email, Time now
                                [&wanted](const std::string& own) { return lower_case(own) == wanted; });
   });
   if (found && (*found || !device.config.sign.fallback)) return *found;
-  if (!device.config.sign.fallback) {
-    return fail(ErrorCode::kNotFound, "no certificate has the address " + email +
-                                          ", and sign.fallback = false forbids another one: set user.signingkey to "
-                                          "devtrust:PROFILE, or sign.fallback to true");
-  }
-  auto device_identity = by_profile(*device.snapshot, {}, now);
-  if (!device_identity) return device_identity;
-  device_identity->note = "no certificate has the address " + email + ": signing with the device's, \"" +
-                          name_of(*device_identity->identity->leaf) +
-                          "\" (git config user.signingkey devtrust:" + device_identity->identity->profile +
-                          " says so for good)";
-  return device_identity;
+  return fallback(device, "no certificate has the address " + email, now);
 }
 
 Result<Signer> by_fingerprint(const Snapshot& snapshot, const std::string& digits, Time now) {
@@ -121,7 +124,7 @@ Result<Device> open_device(Config config) {
 }
 
 Result<Signer> find_signer(const Device& device, const std::string& user_id, Time now) {
-  if (user_id.empty()) return by_profile(*device.snapshot, {}, now);
+  if (user_id.empty()) return fallback(device, "the USER-ID is empty", now);
   if (user_id.starts_with(kScheme)) return by_profile(*device.snapshot, user_id.substr(kScheme.size()), now);
   // git's own default is "Name <address>", where the address may be anything
   const std::size_t open = user_id.rfind('<');

@@ -13,7 +13,7 @@ namespace devtrust::cli {
 
 struct SmimesignOptions {
   bool sign = false, verify = false, list_keys = false;
-  std::string local_user;  ///< as find_signer takes it
+  std::string local_user = "devtrust:";  ///< as find_signer takes it
   bool detach_sign = false, armor = false;
   int status_fd = -1;                    ///< -1: no status lines
   std::optional<std::string> timestamp;  ///< URL; unset: the configuration's

@@ -173,8 +173,15 @@ def test_falls_back_to_the_device_and_says_so(signer, user):
     assert f"no certificate has the address {address}: signing with the device's, \"{LEAF_NAME}\"" in answer.said
 
 
-def test_falls_back_only_where_it_may(make_signer):
-    answer = make_signer(config="[sign]\nfallback = false\n").sign(DATA, user="somebody@example.com")
+def test_an_empty_user_id_is_the_device(signer):
+    """As git gives it where user.signingKey is set to nothing."""
+    answer = signer.sign(DATA, user="")
+    assert answer.code == 0 and f"the USER-ID is empty: signing with the device's, \"{LEAF_NAME}\"" in answer.said
+
+
+@pytest.mark.parametrize("user", ["somebody@example.com", ""])
+def test_falls_back_only_where_it_may(make_signer, user):
+    answer = make_signer(config="[sign]\nfallback = false\n").sign(DATA, user=user)
     assert answer.code == 1 and answer.output == b""
     assert "sign.fallback = false forbids another one" in answer.said
 
