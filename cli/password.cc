@@ -170,6 +170,28 @@ Answer ask_pinentry(const std::string& description, const std::string& error) {
   return pinentry.ask();
 }
 
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Ends a read instead of the process, which has to give the terminal its echo back first.
+class Interruptible {
+ public:
+  Interruptible() {
+    interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals.at(i), &action, &before_.at(i));
+  }
+  ~Interruptible() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals.at(i), &before_.at(i), nullptr);
+  }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+ private:
+  static constexpr std::array<int, 4> kSignals{SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, 4> before_{};
+};
+
 Answer ask_terminal(const std::string& description, const std::string& error) {
   const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (terminal < 0) return {};
@@ -179,13 +201,15 @@ Answer ask_terminal(const std::string& description, const std::string& error) {
     termios silent = before;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     silent.c_lflag |= ICANON;
-    write_all(terminal, error.empty() ? description + "\nPassword: " : error + "\nPassword: ");
+    const Interruptible signals;
+    // Before the prompt: what is typed at it must neither be shown nor thrown away.
     tcsetattr(terminal, TCSAFLUSH, &silent);
+    write_all(terminal, error.empty() ? description + "\nPassword: " : error + "\nPassword: ");
     SecureBytes line(kMaxLine);
     ssize_t got = 0;
     do {
       got = read(terminal, line.data(), line.size());
-    } while (got < 0 && errno == EINTR);
+    } while (got < 0 && errno == EINTR && interrupted == 0);
     tcsetattr(terminal, TCSAFLUSH, &before);
     write_all(terminal, "\n");
     if (got > 0) {
@@ -193,7 +217,7 @@ Answer ask_terminal(const std::string& description, const std::string& error) {
       if (line.back() == '\n') line.pop_back();
       answer.password = std::move(line);
     } else {
-      answer.cancelled = true;  // the end of input
+      answer.cancelled = true;  // the end of input, or a signal
     }
   }
   close(terminal);

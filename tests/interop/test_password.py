@@ -1,5 +1,7 @@
 """A store's password: from the configuration, by pinentry, on the terminal, or not at all."""
 
+import re
+
 import pytest
 
 from programs import on_a_terminal
@@ -80,6 +82,16 @@ def test_the_end_of_input_cancels(signer, no_pinentry):
     said, code, signature = sign_at(signer, no_pinentry, r"Password: $", b"\x04")
     assert code == 1 and signature == b""
     assert "was not given: cancelled" in said
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x1c"], ids=["Ctrl-C", "Ctrl-\\"])
+def test_an_interrupt_cancels_and_leaves_the_echo_on(signer, no_pinentry, key):
+    home = signer.home
+    path = home.write("message", DATA)
+    script = (f"trap : INT QUIT; env PATH={no_pinentry['PATH']} {signer.program} --status-fd=2 -bsau devtrust: {path} >message.sig\n"
+              "echo ended $?; stty -a | grep -ow -e '-\\?echo'")
+    said, _ = on_a_terminal(["bash", "-c", script], home.folder, home.folder, answer=(r"Password: $", key))
+    assert "was not given: cancelled" in said and "ended 1" in said and re.search(r"(?<!-)echo\s*$", said), said
 
 
 def test_pinentry(signer, folder):
