@@ -21,12 +21,17 @@ def packages(session_folder):
     return {kind: next(folder.glob(f"devtrust*.{kind}")) for kind in ("deb", "rpm")}
 
 
+def rpm(package, *query):
+    """It makes a database in the home directory, whatever it is asked."""
+    return run(["rpm", "-qp", *query, package], home=package.parent).stdout
+
+
 def names(package):
     if package.suffix == ".deb":
         lines = run(["dpkg-deb", "--fsys-tarfile", package], text=False).stdout
         listed = run(["tar", "-t"], text=False, input=lines).stdout.decode().splitlines()
         return {name[1:] for name in listed if not name.endswith("/")}
-    lines = run(["rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILENAMES}\\n]", package]).stdout.splitlines()
+    lines = rpm(package, "--qf", "[%{FILEMODES:perms} %{FILENAMES}\\n]").splitlines()
     return {line.split(" ", 1)[1] for line in lines if line[0] != "d" and "/.build-id/" not in line}
 
 
@@ -63,7 +68,7 @@ def test_installing_sets_nothing_up(packages):
         assert [name for name in names(package) if not ours.fullmatch(name)] == []
     scripts = run(["dpkg-deb", "-I", packages["deb"]]).stdout
     assert "prerm" in scripts and "postinst" not in scripts and "preinst" not in scripts
-    assert re.findall(r"^(\w+) scriptlet", run(["rpm", "-qp", "--scripts", packages["rpm"]]).stdout, re.M) == ["preuninstall"]
+    assert re.findall(r"^(\w+) scriptlet", rpm(packages["rpm"], "--scripts"), re.M) == ["preuninstall"]
 
 
 @pytest.mark.parametrize("kind, removal, upgrade", [("deb", ["remove"], ["upgrade", "99"]), ("rpm", ["0"], ["1"])])
@@ -73,7 +78,7 @@ def test_removal_undoes_the_system_setup(packages, programs, make_home, folder, 
         run(["dpkg-deb", "-e", packages["deb"], folder / "control"])
         script = (folder / "control/prerm").read_text()
     else:
-        script = run(["rpm", "-qp", "--scripts", packages["rpm"]]).stdout.split("\n", 1)[1]
+        script = rpm(packages["rpm"], "--scripts").split("\n", 1)[1]
     home = make_home("ec:P-256", fresh=True)
     config = home.write("gitconfig", "[core]\n\tpager = cat\n")
     variables = {"GIT_CONFIG_SYSTEM": config, "PATH": f"{programs}:{os.environ['PATH']}"}
