@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -44,10 +45,20 @@ Character character_at(std::string_view text, std::size_t at) {
   return {point, length};
 }
 
-/// Controls, line and paragraph separators, and what turns the direction of writing.
+/// Controls, line and paragraph separators, and what nobody sees: Unicode's format characters, which turn the direction
+/// of writing or make two names look the same, and its blank letters.
 bool is_unsafe(std::uint32_t point) {
-  return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x061C || point == 0x200E || point == 0x200F ||
-         (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
+  struct Span {
+    std::uint32_t first, last;
+  };
+  static constexpr std::array<Span, 27> kUnsafe{
+      {{0x0000, 0x001F},   {0x007F, 0x009F},   {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x0600, 0x0605},
+       {0x061C, 0x061C},   {0x06DD, 0x06DD},   {0x070F, 0x070F},   {0x0890, 0x0891},   {0x08E2, 0x08E2},
+       {0x115F, 0x1160},   {0x17B4, 0x17B5},   {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},
+       {0x2060, 0x206F},   {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},
+       {0xFFF0, 0xFFFB},   {0x110BD, 0x110BD}, {0x110CD, 0x110CD}, {0x13430, 0x1345F}, {0x1BCA0, 0x1BCA3},
+       {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}}};
+  return std::ranges::any_of(kUnsafe, [point](Span span) { return span.first <= point && point <= span.last; });
 }
 
 /// Copies what is safe; `escape` is given the bytes of each other character, and its point (or nothing).

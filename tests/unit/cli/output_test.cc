@@ -20,6 +20,11 @@ TEST(Printable, ShowsWhatWouldMoveOrHide) {
             "\\u{0085}\\u{009b}\\u{202e}\\u{2028}\\u{2066}\\u{feff}");
 }
 
+TEST(Printable, ShowsWhatNobodySees) {
+  EXPECT_EQ(printable("a\xE2\x80\x8B\xC2\xAD\xE2\x81\xA0\xEF\xBF\xB9\xE3\x85\xA4\xF3\xA0\x81\x81z"),
+            "a\\u{200b}\\u{00ad}\\u{2060}\\u{fff9}\\u{3164}\\u{e0041}z");
+}
+
 TEST(Printable, ShowsWhatIsNoUtf8) {
   EXPECT_EQ(printable("\xff"), "\\x{ff}");
   EXPECT_EQ(printable("a\xC3"), "a\\x{c3}");                      // cut short
