@@ -14,10 +14,10 @@
 #include <filesystem>
 
 #include "cli/device.h"
+#include "cli/files.h"
 #include "cli/openssl_types.h"
 #include "cli/output.h"
 #include "cli/programs.h"
-#include "cli/setup/file_change.h"
 #include "cli/subprocess.h"
 #include "identity/key_reference.h"
 #include "identity/selection.h"
@@ -56,15 +56,12 @@ Result<Files> files_of(const std::string& profile) {
   return files;
 }
 
-Result<void> replace(const std::string& path, const std::string& content, mode_t mode) {
-  const auto before = read_if_there(path);
-  if (!before) return fail(before);
-  return apply({path, *before, content, mode});
-}
-
 Result<void> write_files(const Files& files, const std::string& folder) {
-  if (auto key = replace(folder + "/key.pem", files.key, 0600); !key) return key;
-  return replace(folder + "/chain.pem", files.chain, 0644);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return fail(ErrorCode::kAccessDenied, fmt::format("{} cannot be made: {}", folder, error.message()));
+  if (auto key = replace_file(folder + "/key.pem", files.key, 0600); !key) return key;
+  return replace_file(folder + "/chain.pem", files.chain, 0644);
 }
 
 /// RFC 7512 §2.3: what is not unreserved is escaped.
@@ -116,23 +113,46 @@ std::string openssl_conf(const std::string& provider) {
          provider + "\nactivate = 1\n";
 }
 
-pid_t running = 0;  // whom `pass_on` passes a signal on to
+volatile pid_t running = 0;  // whom `pass_on` passes a signal on to
 
 void pass_on(int signal) {
   if (running > 0) kill(running, signal);
 }
 
+/// Holds back the signals that would end us with files left behind, until there is a program to pass them on to. What
+/// came before that ends us when this goes.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&held, signal);
+    sigprocmask(SIG_BLOCK, &held, &before_);
+  }
+  ~HeldSignals() { let_go(); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+  const sigset_t& before() const { return before_; }
+  void let_go() const { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 /// Waits for the program; the terminal's own signals reach it by themselves, others are passed on.
-int wait_for(pid_t process) {
+int wait_for(pid_t process, const HeldSignals& signals) {
   running = process;
   struct sigaction action {};
   action.sa_handler = SIG_IGN;
   for (const int signal : {SIGINT, SIGQUIT}) sigaction(signal, &action, nullptr);
   action.sa_handler = pass_on;
   for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
+  signals.let_go();
   int status = 0;
   while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
   }
+  running = 0;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -174,12 +194,13 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
   if (!provider || !module) return failure((!provider ? provider : module).error().message);
   const auto files = files_of(profile);
   if (!files) return failure(files.error().message);
+  const HeldSignals signals;
   const ScratchFolder folder;
   if (folder.path().empty())
     return failure(std::string("a folder for the files cannot be made: ") + std::strerror(errno));
   const std::string conf = folder.path() + "/openssl.cnf";
   auto written = write_files(*files, folder.path());
-  if (written) written = replace(conf, openssl_conf(*provider), 0644);
+  if (written) written = replace_file(conf, openssl_conf(*provider), 0644);
   if (!written) return failure(written.error().message);
   const std::array<std::pair<const char*, std::string>, 6> variables{{{"OPENSSL_CONF", conf},
                                                                       {"DEVTRUST_CERT", folder.path() + "/chain.pem"},
@@ -189,12 +210,12 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
                                                                       {"PKCS11_PROVIDER_MODULE", *module}}};
   for (const auto& [name, value] : variables) setenv(name, value.c_str(), 1);
 
-  const auto process = start(command);
+  const auto process = start(command, signals.before());
   if (!process) {
     complain(process.error().message);
     return process.error().code == ErrorCode::kNotFound ? kNotThere : kNotRunnable;
   }
-  return wait_for(*process);
+  return wait_for(*process, signals);
 }
 
 }  // namespace devtrust::cli

@@ -1,15 +1,26 @@
 // Whole files, in and out.
 #pragma once
 
+#include <sys/types.h>
+
+#include <limits>
 #include <string>
+#include <string_view>
 
 #include "identity/bytes.h"
 #include "identity/result.h"
 
 namespace devtrust::cli {
 
-/// At most 2 GiB less a byte, which is what OpenSSL takes at once. Errors name the file.
-Result<Bytes> read_whole_file(const std::string& path);
-Result<Bytes> read_standard_input();
+/// 2 GiB less a byte: what OpenSSL takes at once.
+inline constexpr std::size_t kMaxInput = std::numeric_limits<int>::max();
+
+/// At most `limit` bytes; a longer one is an error. Errors name the file.
+Result<Bytes> read_whole_file(const std::string& path, std::size_t limit = kMaxInput);
+Result<Bytes> read_standard_input(std::size_t limit = kMaxInput);
+
+/// Puts a new file with this mode in the place of whatever `path` names, all at once: a link there is not followed,
+/// nothing there is opened.
+Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 
 }  // namespace devtrust::cli

@@ -70,13 +70,14 @@ void exchange(Pipe& input, std::string_view given, Pipe& output, Pipe& errors, E
   }
 }
 
-Result<pid_t> spawn(std::vector<std::string> argv, const posix_spawn_file_actions_t* actions) {
+Result<pid_t> spawn(std::vector<std::string> argv, const posix_spawn_file_actions_t* actions,
+                    const posix_spawnattr_t* attributes) {
   std::vector<char*> arguments;
   arguments.reserve(argv.size() + 1);
   for (std::string& argument : argv) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   pid_t process = 0;
-  const int error = posix_spawnp(&process, arguments[0], actions, nullptr, arguments.data(), environ);
+  const int error = posix_spawnp(&process, arguments[0], actions, attributes, arguments.data(), environ);
   if (error == 0) return process;
   return fail(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
               argv[0] + " cannot be started: " + std::strerror(error));
@@ -84,7 +85,15 @@ Result<pid_t> spawn(std::vector<std::string> argv, const posix_spawn_file_action
 
 }  // namespace
 
-Result<pid_t> start(const std::vector<std::string>& argv) { return spawn(argv, nullptr); }
+Result<pid_t> start(const std::vector<std::string>& argv, const sigset_t& mask) {
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &mask);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  auto process = spawn(argv, nullptr, &attributes);
+  posix_spawnattr_destroy(&attributes);
+  return process;
+}
 
 Result<Ended> run(const std::vector<std::string>& argv, std::string_view given) {
   Pipe input;
@@ -96,7 +105,7 @@ Result<Ended> run(const std::vector<std::string>& argv, std::string_view given) 
   posix_spawn_file_actions_adddup2(&actions, input.reading(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.writing(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors.writing(), STDERR_FILENO);
-  const auto process = spawn(argv, &actions);
+  const auto process = spawn(argv, &actions, nullptr);
   posix_spawn_file_actions_destroy(&actions);
   if (!process) return fail(process);
   input.close_end(0);

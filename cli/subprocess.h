@@ -1,6 +1,7 @@
 // Runs other programs.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <string>
@@ -11,8 +12,9 @@
 
 namespace devtrust::cli {
 
-/// Starts a program, looked up on PATH, with our own standard streams and environment. kNotFound where it is not there.
-Result<pid_t> start(const std::vector<std::string>& argv);
+/// Starts a program, looked up on PATH, with our own standard streams and environment, and with the signals of `mask`
+/// blocked. kNotFound where it is not there.
+Result<pid_t> start(const std::vector<std::string>& argv, const sigset_t& mask);
 
 struct Ended {
   int code = 0;        ///< the exit code; 128 and the signal's number where one ended it

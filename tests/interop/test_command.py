@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -304,6 +305,39 @@ def test_pem_is_replaced_after_a_renewal(devtrust, make_home, pki):
 def test_pem_where_it_may_not_write(usable):
     ended = usable.run("pem", "-o", "/proc/nowhere")
     assert ended.returncode == 1 and "/proc/nowhere cannot be made" in ended.stdout
+
+
+def test_pem_takes_the_place_of_whatever_is_there(devtrust, make_home):
+    """A link is not followed, a pipe not waited for, and an older file's mode does not stay."""
+    home = make_home(fresh=True)
+    command = Command(devtrust, home)
+    precious = home.write("precious", "precious\n")
+    device = home.folder / "device"
+    device.mkdir()
+    (device / "chain.pem").symlink_to(precious)
+    os.mkfifo(device / "key.pem")
+    give_away(home.folder)
+    assert command.run("pem", "-o", device).returncode == 0
+    assert precious.read_text() == "precious\n"
+    (device / "key.pem").chmod(0o666)
+    assert command.run("pem", "-o", device).returncode == 0
+    assert {path.name: oct(path.lstat().st_mode) for path in device.iterdir()} == {"chain.pem": "0o100644", "key.pem": "0o100600"}
+
+
+def test_exec_leaves_nothing_however_early_it_is_ended(devtrust, make_home):
+    home = make_home(fresh=True)
+    runtime = home.folder / "runtime"
+    runtime.mkdir()
+    give_away(home.folder)
+    for delay in range(40):  # in half milliseconds, from before it has begun to when its program runs
+        process = subprocess.Popen(as_user([str(devtrust), "exec", "--", "sleep", "60"]),
+                                   env=environment(home.folder, XDG_RUNTIME_DIR=runtime))
+        end = time.monotonic() + delay / 2000
+        while time.monotonic() < end:
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    assert list(runtime.iterdir()) == []
 
 
 def test_exec(usable, root_server, web_pki):
