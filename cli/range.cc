@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -22,6 +23,8 @@ namespace devtrust::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kBatch = std::size_t{16} << 20;  // of commits that are in memory at once
 
 struct Judged {
   std::string commit;
@@ -71,22 +74,57 @@ Result<std::string> git(const std::vector<std::string>& arguments, std::string_v
   return fail(ErrorCode::kInvalidArgument, "git " + arguments[0] + " failed: " + reason);
 }
 
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    lines.push_back(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(lines.back().size() + 1, text.size()));
+  }
+  return lines;
+}
+
+Error no_range(const std::string& range, const std::string& why) {
+  return {ErrorCode::kInvalidArgument, "\"" + range + "\" is no range of commits: " + why};
+}
+
+/// Whether each end of the range is a commit: of a tag on a file git would list no commits, and all of none is good.
+Result<void> check_ends(const std::string& range) {
+  const auto ends = git({"rev-parse", range, "--"});
+  if (!ends) return fail(ends);
+  std::string names;
+  bool any = false;
+  for (const std::string_view line : lines_of(*ends)) {
+    if (line == "--") continue;
+    any = any || line[0] != '^';
+    names.append(line[0] == '^' ? line.substr(1) : line).append("^{commit}\n");
+  }
+  const auto kinds = git({"cat-file", "--batch-check=%(objecttype)"}, names);
+  if (!kinds) return fail(kinds);
+  if (!any || std::ranges::any_of(lines_of(*kinds), [](std::string_view kind) { return kind != "commit"; })) {
+    return tl::unexpected(no_range(range, any ? "one end of it is something else" : "expected A..B"));
+  }
+  return {};
+}
+
 /// The commits of the range, the oldest first, a line each.
 Result<std::string> commits_of(const std::string& range) {
-  if (range.empty() || range[0] == '-')
-    return fail(ErrorCode::kInvalidArgument, "\"" + range + "\" is no range of commits: expected A..B");
-  std::vector<std::string> arguments{"rev-list", "--reverse", "--end-of-options", range};
+  if (range.empty() || range[0] == '-') return tl::unexpected(no_range(range, "expected A..B"));
+  std::vector<std::string> arguments{"rev-list", "--reverse", range};
+  std::string given = range;
   if (const std::size_t dots = range.find(".."); dots != std::string::npos) {
     const std::string from = range.substr(0, dots);
     const std::string to = range.substr(dots + 2);
     if (is_nothing(to)) return std::string();  // a branch that is deleted
     if (is_nothing(from) && !to.starts_with('-')) {
       // A branch that is new. While git receives it, what is not in the repository yet; afterwards a branch's own name
-      // would take all of its commits away, so that all are looked at. (Behind --end-of-options --not were no option.)
-      arguments = {"rev-list", "--reverse", to};
+      // would take all of its commits away, so that all are looked at.
+      given = to;
+      arguments.back() = to;
       if (!environment("GIT_QUARANTINE_PATH").empty()) arguments.insert(arguments.end(), {"--not", "--all"});
     }
   }
+  if (auto commits = check_ends(given); !commits) return fail(commits);
+  arguments.emplace_back("--");
   return git(arguments);
 }
 
@@ -120,23 +158,69 @@ Judged judge(Verifier& verifier, const std::string& id, std::string_view text, T
   return say(verdict_name(report.verdict), report.reason);
 }
 
-/// Each "NAME commit SIZE\n", the commit, "\n" of `git cat-file --batch`.
-Result<std::vector<Judged>> judge_all(Verifier& verifier, const std::string& batch) {
+/// Of `git cat-file --batch` or `--batch-check`: "NAME commit SIZE\n".
+Result<std::size_t> size_in(std::string_view line) {
+  const std::size_t first = line.find(' ');
+  const std::size_t second = line.rfind(' ');
+  std::size_t size = 0;
+  const auto [end, error] = std::from_chars(line.data() + second + 1, line.data() + line.size(), size);
+  if (first != std::string_view::npos && line.substr(first, second - first) == " commit" && error == std::errc() &&
+      end == line.data() + line.size()) {
+    return size;
+  }
+  return fail(ErrorCode::kCorrupt, "git cat-file answered something else than a commit: " + std::string(line));
+}
+
+/// Judges the commits that `git cat-file --batch` gave: for each a line as above, the commit, "\n".
+Result<void> judge_batch(Verifier& verifier, std::string_view batch, Time now, std::vector<Judged>& all) {
+  while (!batch.empty()) {
+    const std::string_view line = batch.substr(0, batch.find('\n'));
+    const auto size = size_in(line);
+    if (!size) return fail(size);
+    if (line.size() + 1 + *size + 1 > batch.size()) {
+      return fail(ErrorCode::kCorrupt, "git cat-file ended in the middle of a commit: " + std::string(line));
+    }
+    all.push_back(judge(verifier, std::string(line.substr(0, line.find(' '))), batch.substr(line.size() + 1, *size), now));
+    batch.remove_prefix(line.size() + 1 + *size + 1);
+  }
+  return {};
+}
+
+/// `names` a line each; some megabytes of them at a time.
+Result<std::vector<Judged>> judge_all(Verifier& verifier, const std::string& names) {
   const Time now = current_time();
   std::vector<Judged> all;
-  for (std::string_view rest = batch; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    const std::size_t first = line.find(' ');
-    const std::size_t second = line.rfind(' ');
-    std::size_t size = 0;
-    const auto [end, error] = std::from_chars(line.data() + second + 1, line.data() + line.size(), size);
-    if (first == std::string_view::npos || line.substr(first, second - first) != " commit" || error != std::errc() ||
-        end != line.data() + line.size() || line.size() + 1 + size + 1 > rest.size()) {
-      return fail(ErrorCode::kCorrupt, "git cat-file answered something else than a commit: " + std::string(line));
+  if (names.empty()) return all;
+  const auto sizes = git({"cat-file", "--batch-check"}, names);
+  if (!sizes) return fail(sizes);
+  std::string wanted;
+  std::size_t total = 0;
+  const auto judge_wanted = [&]() -> Result<void> {
+    if (wanted.empty()) return {};
+    const auto batch = git({"cat-file", "--batch"}, wanted);
+    wanted.clear();
+    total = 0;
+    return batch ? judge_batch(verifier, *batch, now, all) : fail(batch);
+  };
+  for (const std::string_view line : lines_of(*sizes)) {
+    const auto size = size_in(line);
+    if (!size) return fail(size);
+    const std::string_view name = line.substr(0, line.find(' '));
+    if (total + *size > kBatch) {
+      if (auto judged = judge_wanted(); !judged) return fail(judged);
     }
-    all.push_back(judge(verifier, std::string(line.substr(0, first)), rest.substr(line.size() + 1, size), now));
-    rest.remove_prefix(line.size() + 1 + size + 1);
+    if (*size > kBatch) {
+      Judged judged;
+      judged.commit = name;
+      judged.verdict = "damaged";
+      judged.reason = fmt::format("the commit is longer than {} MiB", kBatch >> 20U);
+      all.push_back(std::move(judged));
+      continue;
+    }
+    wanted.append(name).append("\n");
+    total += *size;
   }
+  if (auto judged = judge_wanted(); !judged) return fail(judged);
   return all;
 }
 
@@ -205,14 +289,14 @@ Json sarif_of(const std::vector<Judged>& all) {
 }  // namespace
 
 int verify_range(const std::string& range, const std::string& policy, RangeFormat format) {
+  // A repository's own grafts are no word on what a commit's parents are either; a missing file is none.
+  setenv("GIT_GRAFT_FILE", "/dev/null/none", 1);
   auto verifier = Verifier::open(policy);
   if (!verifier) return failure(verifier.error().message);
   for (const std::string& problem : verifier->problems()) complain("warning: " + problem);
   const auto names = commits_of(range);
   if (!names) return failure(names.error().message);
-  const auto batch = names->empty() ? Result<std::string>() : git({"cat-file", "--batch"}, *names);
-  if (!batch) return failure(batch.error().message);
-  const auto judged = judge_all(*verifier, *batch);
+  const auto judged = judge_all(*verifier, *names);
   if (!judged) return failure(judged.error().message);
   std::string text;
   switch (format) {

@@ -251,6 +251,46 @@ def test_a_new_branch_where_git_has_received_it(repository, judge):
     assert "0 commits" in judge(repository, f"HEAD..{nothing}").stdout
 
 
+def test_a_graft_counts_for_nothing(repository, judge):
+    repository.git("commit", "-q", "--allow-empty", "-m", "plain")
+    good = repository.commit("good")
+    (repository.folder / ".git/info").mkdir(exist_ok=True)
+    (repository.folder / ".git/info/grafts").write_text(f"{good} {repository.first}\n")
+    assert repository.git("rev-list", "--count", f"{repository.first}..HEAD").endswith("\n1"), "git leaves the plain one out"
+    ended = judge(repository, f"{repository.first}..HEAD")
+    assert ended.returncode == 1 and lines(ended)[-1] == "2 commits, 1 good, 1 not"
+
+
+def test_a_range_of_what_is_no_commit(repository, judge):
+    """git lists no commits for it, and a tag may lead there."""
+    nothing, tree = "0" * 40, repository.git("rev-parse", "HEAD^{tree}")
+    repository.git("tag", "-a", "-m", "a tree", "treetag", tree)
+    for span in (f"{nothing}..{tree}", f"HEAD..{tree}", "HEAD^{tree}", "treetag", f"{nothing}..treetag"):
+        ended = judge(repository, span)
+        assert ended.returncode == 1 and "one end of it is something else" in ended.stdout, ended.stdout
+    ended = judge(repository, "^HEAD")
+    assert ended.returncode == 1 and "is no range of commits: expected A..B" in ended.stdout
+    repository.git("tag", "-a", "-m", "a commit", "good", "HEAD")
+    assert judge(repository, f"{nothing}..good").returncode == 0
+
+
+def test_a_file_of_the_same_name(repository, judge):
+    (repository.folder / "main").write_text("")
+    assert judge(repository, "main").returncode == 0
+
+
+def test_a_commit_that_is_too_long(repository, judge):
+    """It is not taken into memory, and those around it are judged."""
+    text = repository.git("cat-file", "commit", "HEAD") + "\n"
+    huge = repository.git("hash-object", "-t", "commit", "-w", "--stdin", data=text + "x" * (17 << 20))
+    tree = repository.git("rev-parse", "HEAD^{tree}")
+    repository.git("reset", "-q", "--hard", repository.git("commit-tree", "-S", "-p", huge, "-m", "after", tree))
+    ended = judge(repository, "HEAD")
+    assert ended.returncode == 1
+    assert sorted(line.split()[1] for line in lines(ended)[:-1]) == ["damaged:", "good:"]
+    assert f"{huge[:12]} damaged: the commit is longer than 16 MiB" in ended.stdout
+
+
 def test_a_replacement_counts_for_nothing(repository, judge):
     """Neither for what a commit says, nor for which ones are before it."""
     repository.git("commit", "-q", "--allow-empty", "-m", "plain")
@@ -265,8 +305,8 @@ def test_a_replacement_counts_for_nothing(repository, judge):
 # the command line, and what is no repository
 
 
-@pytest.mark.parametrize("span, expected", [("--all", "is no range of commits"), ("", "is no range of commits"), ("nothing..HEAD", "git rev-list failed"),
-                                            ("HEAD..nothing", "git rev-list failed")])
+@pytest.mark.parametrize("span, expected", [("--all", "is no range of commits"), ("", "is no range of commits"), ("nothing..HEAD", "git rev-parse failed"),
+                                            ("HEAD..nothing", "git rev-parse failed")])
 def test_ranges_that_are_none(repository, judge, span, expected):
     ended = judge(repository, span)
     assert ended.returncode == 1 and expected in ended.stdout
@@ -281,7 +321,7 @@ def test_wrong_command_lines(make_home, programs, arguments):
 
 def test_outside_of_a_repository(make_home, programs):
     ended = make_home().run([programs / "devtrust", "verify", "--range", "A..B"], check=False)
-    assert ended.returncode == 1 and "git rev-list failed: fatal: not a git repository" in ended.stdout
+    assert ended.returncode == 1 and "git rev-parse failed: fatal: not a git repository" in ended.stdout
 
 
 def test_many_commits(repository, judge):
