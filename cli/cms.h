@@ -31,12 +31,17 @@ struct Signed {
   std::string warning;  ///< why there is no time stamp; or empty
 };
 
-/// Signs `data` with the identity's key. kUnsupported for keys that CMS has no signature for here.
-Result<Signed> sign_message(const Identity& identity, ByteView data, const SignRequest& request, const Audit& audit);
+/// The longest message that verify_message takes, in bytes; over data that is apart it takes 1 MiB.
+inline constexpr std::size_t kMaxSignature = std::size_t{64} << 20;
+
+/// Signs `data` with the identity's key. kUnsupported for keys that CMS has no signature for here. `config` says which
+/// time stamp authorities are believed.
+Result<Signed> sign_message(const Identity& identity, ByteView data, const SignRequest& request, const Config& config,
+                            const Audit& audit);
 
 enum class Verdict : std::uint8_t {
   kGood,
-  kExpiredSince,   ///< good when it was made, by its own word; the certificate has expired since
+  kExpiredSince,   ///< good when it was made, by its own word; the certificate or one above it has expired since
   kAfterExpiry,    ///< made when the certificate had expired
   kBeforeValid,    ///< made when the certificate was not yet valid
   kUntrusted,      ///< good, and the signer leads to no root

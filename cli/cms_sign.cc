@@ -146,8 +146,9 @@ Result<std::string> encode(const CMS_ContentInfo* message, bool armor) {
 Error failed(const char* what) { return {ErrorCode::kInternal, std::string(what) + ": " + openssl_reason()}; }
 
 /// Adds a token over `signature`; what is wrong is an error only where the caller cannot do without.
-Result<std::string> add_time_stamp(CMS_SignerInfo* signer, ByteView signature, const SignRequest& request) {
-  auto token = request_time_stamp(request.time_stamp, signature);
+Result<std::string> add_time_stamp(CMS_SignerInfo* signer, ByteView signature, const SignRequest& request,
+                                   const Trust& trust) {
+  auto token = request_time_stamp(request.time_stamp, signature, trust);
   if (token && CMS_unsigned_add1_attr_by_NID(signer, NID_id_smime_aa_timeStampToken, V_ASN1_SEQUENCE, token->data(),
                                              static_cast<int>(token->size())) != 1) {
     token = tl::unexpected(failed("the time stamp cannot be added"));
@@ -163,7 +164,8 @@ Result<std::string> add_time_stamp(CMS_SignerInfo* signer, ByteView signature, c
 
 }  // namespace
 
-Result<Signed> sign_message(const Identity& identity, ByteView data, const SignRequest& request, const Audit& audit) {
+Result<Signed> sign_message(const Identity& identity, ByteView data, const SignRequest& request, const Config& config,
+                            const Audit& audit) {
   const auto method = method_of(identity);
   if (!method) return fail(method);
   const ErrorQueueGuard guard;
@@ -217,7 +219,7 @@ Result<Signed> sign_message(const Identity& identity, ByteView data, const SignR
 
   Signed result{{}, now, method->numbers, {}};
   if (!request.time_stamp.empty()) {
-    auto warning = add_time_stamp(signer, *signature, request);
+    auto warning = add_time_stamp(signer, *signature, request, Trust::load(config));
     if (!warning) return fail(warning);
     result.warning = *std::move(warning);
   }

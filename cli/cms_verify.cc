@@ -4,16 +4,20 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <memory>
 #include <new>
+#include <set>
 
 #include "cli/cms.h"
 #include "cli/time_stamp.h"
 #include "cli/validity.h"
+#include "identity/der.h"
 
 namespace devtrust::cli {
 namespace {
 
-constexpr std::size_t kMaxSignature = std::size_t{64} << 20;
+constexpr std::size_t kMaxDetached = std::size_t{1} << 20;  // 64 chains
+constexpr std::size_t kMaxId = 32;                          // of a signer that is unknown
 constexpr std::size_t kMaxSigners = 16;
 constexpr auto kClockSkew = std::chrono::minutes(5);
 
@@ -42,7 +46,6 @@ CmsPtr parse_der(ByteView der) {
 bool is_armor(std::string_view label) { return label == "SIGNED MESSAGE" || label == "CMS" || label == "PKCS7"; }
 
 Result<CmsPtr> parse(ByteView signature) {
-  if (signature.size() > kMaxSignature) return fail(ErrorCode::kCorrupt, "the signature is longer than 64 MiB");
   const std::string_view text = as_text(signature);
   CmsPtr message;
   if (text.find("-----BEGIN ") != std::string_view::npos) {
@@ -79,18 +82,59 @@ Result<CmsPtr> parse(ByteView signature) {
   return message;
 }
 
-/// Digests the data for all signers: what CMS_SignerInfo_verify_content then compares.
-BioPtr digest_content(CMS_ContentInfo* message, std::optional<ByteView> data) {
-  BIO* detached = data ? reader_of(*data).release() : nullptr;
-  BioPtr chain(CMS_dataInit(message, detached));
-  if (chain == nullptr) {
-    BIO_free(detached);
-    return nullptr;
+int digest_nid(CMS_SignerInfo* signer) {
+  X509_ALGOR* algorithm = nullptr;
+  const ASN1_OBJECT* oid = nullptr;
+  CMS_SignerInfo_get0_algs(signer, nullptr, nullptr, &algorithm, nullptr);
+  X509_ALGOR_get0(&oid, nullptr, nullptr, algorithm);
+  return OBJ_obj2nid(oid);
+}
+
+bool is_believed(int nid) {
+  return std::ranges::any_of(kDigests, [nid](const DigestNumber& digest) { return digest.nid == nid; });
+}
+
+/// Digests the content for all signers: what CMS_SignerInfo_verify_content then compares. CMS_dataInit would nest a
+/// digest for each algorithm that the message lists, which nobody signs and which may be a million.
+BioPtr digest_content(STACK_OF(CMS_SignerInfo) * signers, ByteView content) {
+  BioPtr chain = reader_of(content);
+  std::set<int> added;
+  for (int i = 0; i < sk_CMS_SignerInfo_num(signers); ++i) {
+    const int nid = digest_nid(sk_CMS_SignerInfo_value(signers, i));
+    if (!is_believed(nid) || !added.insert(nid).second) continue;
+    const std::unique_ptr<EVP_MD, OpensslDeleter<EVP_MD_free>> digest(EVP_MD_fetch(libctx(), OBJ_nid2sn(nid), nullptr));
+    BioPtr filter(BIO_new(BIO_f_md()));
+    if (digest == nullptr || filter == nullptr || BIO_set_md(filter.get(), digest.get()) != 1) return nullptr;
+    chain.reset(BIO_push(filter.release(), chain.release()));
   }
   std::array<unsigned char, 16384> buffer{};
   while (BIO_read(chain.get(), buffer.data(), buffer.size()) > 0) {
   }
   return chain;
+}
+
+/// What the message holds itself; empty where it is detached.
+ByteView content_of(CMS_ContentInfo* message) {
+  ASN1_OCTET_STRING** content = CMS_get0_content(message);
+  if (content == nullptr || *content == nullptr) return {};
+  return {ASN1_STRING_get0_data(*content), static_cast<std::size_t>(ASN1_STRING_length(*content))};
+}
+
+/// Why the signer has not signed `content`, as data; empty where it has.
+std::string misfit(CMS_ContentInfo* message, CMS_SignerInfo* signer, BIO* digested, ByteView content) {
+  static const char* const changed =
+      "the signature does not fit the data: one of them was changed, or the data is another's";
+  if (CMS_signed_get_attr_count(signer) >= 0) {
+    const auto* type = static_cast<const ASN1_OBJECT*>(
+        CMS_signed_get0_data_by_OBJ(signer, OBJ_nid2obj(NID_pkcs9_contentType), -3, V_ASN1_OBJECT));
+    if (type == nullptr || OBJ_cmp(type, CMS_get0_eContentType(message)) != 0 || CMS_SignerInfo_verify(signer) != 1) {
+      return changed;
+    }
+  } else if (!content.empty() && content[0] == der::kSet) {
+    // What is signed is the data, or the attributes as a SET: the one must not pass for the other.
+    return "the signature is one over attributes, not over data";
+  }
+  return digested != nullptr && CMS_SignerInfo_verify_content(signer, digested) == 1 ? std::string() : changed;
 }
 
 std::optional<Time> signing_time(const CMS_SignerInfo* signer) {
@@ -119,9 +163,10 @@ std::string signer_id(CMS_SignerInfo* signer) {
   ASN1_INTEGER* serial = nullptr;
   if (CMS_SignerInfo_get0_signer_id(signer, &key, &issuer, &serial) != 1) return "0";
   const ASN1_STRING* id = key != nullptr ? key : serial;
-  const std::string text = id != nullptr
-                               ? to_hex({ASN1_STRING_get0_data(id), static_cast<std::size_t>(ASN1_STRING_length(id))})
-                               : std::string();
+  const std::string text =
+      id != nullptr ? to_hex(ByteView(ASN1_STRING_get0_data(id), static_cast<std::size_t>(ASN1_STRING_length(id)))
+                                 .first(std::min(kMaxId, static_cast<std::size_t>(ASN1_STRING_length(id)))))
+                    : std::string();
   return text.empty() ? "0" : text;
 }
 
@@ -167,13 +212,10 @@ void judge(SignatureReport& report, STACK_OF(X509) * others, const Trust& trust,
     report.verdict = verdict;
     report.reason = std::move(reason);
   };
-  if (at < begin)
-    return say(Verdict::kBeforeValid,
-               "signed on " + time_text(at) + ", before its certificate was valid (from " + time_text(begin) + ")");
-  if (at > end)
-    return say(Verdict::kAfterExpiry,
-               "signed on " + time_text(at) + ", after its certificate had expired (on " + time_text(end) + ")");
-  const ChainReport chain = trust.check_signer(report.signer.get(), others, at, proven);
+  // Whose it is comes before when it was made: of an expired certificate that anybody made there is no more to say.
+  // (libcrypto takes the last second for one too late.)
+  const Time within = std::max(begin, std::min(at, end - std::chrono::seconds(1)));
+  const ChainReport chain = trust.check_signer(report.signer.get(), others, within, report.stamped_time);
   switch (chain.verdict) {
     case ChainVerdict::kTrusted:
       break;
@@ -184,14 +226,21 @@ void judge(SignatureReport& report, STACK_OF(X509) * others, const Trust& trust,
     case ChainVerdict::kRevoked:
       return say(Verdict::kRevoked, chain.reason);
   }
+  if (at < begin)
+    return say(Verdict::kBeforeValid,
+               "signed on " + time_text(at) + ", before its certificate was valid (from " + time_text(begin) + ")");
+  if (at > end)
+    return say(Verdict::kAfterExpiry,
+               "signed on " + time_text(at) + ", after its certificate had expired (on " + time_text(end) + ")");
   if (!proven && trust.wants_time_stamp()) {
     return say(Verdict::kRejected,
                "no time stamp that is trusted says when it was made, and verify.timestamp_required asks for one");
   }
-  if (!proven && now > end) {
-    return say(Verdict::kExpiredSince, "its certificate has expired since (on " + time_text(end) +
-                                           "), and no time stamp that "
-                                           "is trusted says when it was made");
+  if (!proven && now > chain.valid_until) {
+    return say(Verdict::kExpiredSince, (now > end ? "its certificate has expired since (on "
+                                                  : "an issuer's certificate has expired since (on ") +
+                                           time_text(chain.valid_until) +
+                                           "), and no time stamp that is trusted says when it was made");
   }
   say(Verdict::kGood, {});
 }
@@ -214,7 +263,15 @@ void read_stamp(SignatureReport& report, CMS_SignerInfo* signer, const Trust& tr
   }
 }
 
-SignatureReport report_on(CMS_SignerInfo* signer, BIO* content, STACK_OF(X509) * others, const Trust& trust, Time now) {
+/// What all signers of a message have in common.
+struct Message {
+  CMS_ContentInfo* cms;
+  ByteView content;
+  BIO* digested;
+  STACK_OF(X509) * others;
+};
+
+SignatureReport report_on(const Message& message, CMS_SignerInfo* signer, const Trust& trust, Time now) {
   SignatureReport report;
   std::string unsupported;
   report.algorithms = numbers_of(signer, unsupported);
@@ -238,14 +295,18 @@ SignatureReport report_on(CMS_SignerInfo* signer, BIO* content, STACK_OF(X509) *
     report.reason = unsupported;
     return report;
   }
-  const bool attributes_hold = CMS_signed_get_attr_count(signer) < 0 || CMS_SignerInfo_verify(signer) == 1;
-  if (!attributes_hold || content == nullptr || CMS_SignerInfo_verify_content(signer, content) != 1) {
+  report.reason = misfit(message.cms, signer, message.digested, message.content);
+  if (!report.reason.empty()) {
     report.verdict = Verdict::kBad;
-    report.reason = "the signature does not fit the data: one of them was changed, or the data is another's";
+    if (EVP_PKEY_is_a(key, "ED25519") != 0 || EVP_PKEY_is_a(key, "ED448") != 0) {
+      // OpenSSL 3.0 knows no such signatures in CMS.
+      report.verdict = Verdict::kUnsupported;
+      report.reason = "its key is an Edwards key, whose CMS signatures this OpenSSL cannot check";
+    }
     return report;
   }
   read_stamp(report, signer, trust);
-  judge(report, others, trust, now);
+  judge(report, message.others, trust, now);
   return report;
 }
 
@@ -257,6 +318,8 @@ Result<std::vector<SignatureReport>> verify_message(ByteView signature, std::opt
                                                     const Trust& trust, const std::vector<CertificatePtr>& known,
                                                     Time now) {
   const ErrorQueueGuard guard;
+  if (signature.size() > (data ? kMaxDetached : kMaxSignature))
+    return fail(ErrorCode::kCorrupt, data ? "the signature is longer than 1 MiB" : "the signature is longer than 64 MiB");
   const auto message = parse(signature);
   if (!message) return fail(message);
   CMS_ContentInfo* cms = message->get();
@@ -280,12 +343,14 @@ Result<std::vector<SignatureReport>> verify_message(ByteView signature, std::opt
   }
   CMS_set1_signers_certs(cms, ours.get(), CMS_NOINTERN);
 
-  const BioPtr content = digest_content(cms, data);
-  std::vector<SignatureReport> reports;
   STACK_OF(CMS_SignerInfo)* signers = CMS_get0_SignerInfos(cms);
+  const ByteView content = data ? *data : content_of(cms);
+  const BioPtr digested = digest_content(signers, content);
+  const Message common{cms, content, digested.get(), others.get()};
+  std::vector<SignatureReport> reports;
   reports.reserve(static_cast<std::size_t>(sk_CMS_SignerInfo_num(signers)));
   for (int i = 0; i < sk_CMS_SignerInfo_num(signers); ++i) {
-    reports.push_back(report_on(sk_CMS_SignerInfo_value(signers, i), content.get(), others.get(), trust, now));
+    reports.push_back(report_on(common, sk_CMS_SignerInfo_value(signers, i), trust, now));
   }
   return reports;
 }

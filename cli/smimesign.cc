@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "cli/completion.h"
 #include "cli/device.h"
@@ -28,6 +29,14 @@ namespace {
 class StatusLines {
  public:
   explicit StatusLines(int descriptor) : descriptor_(descriptor) {}
+
+  /// Asked before any file is opened, which could get the same number.
+  bool can_be_written() const {
+    if (descriptor_ < 0) return true;
+    const int mode = fcntl(descriptor_, F_GETFL);
+    if (mode >= 0 && (mode & O_ACCMODE) == O_RDONLY) errno = EBADF;
+    return mode >= 0 && (mode & O_ACCMODE) != O_RDONLY;
+  }
 
   /// False where the descriptor cannot be written to: the caller has to give up, since the reader knows nothing.
   bool write(const std::string& line) const {
@@ -112,8 +121,44 @@ void explain(const SignatureReport& report) {
   }
 }
 
-Result<Bytes> read_input(const std::string& path) {
-  return path == "-" ? read_standard_input() : read_whole_file(path);
+Result<Bytes> read_input(const std::string& path, std::size_t limit = kMaxInput) {
+  return path == "-" ? read_standard_input(limit) : read_whole_file(path, limit);
+}
+
+/// Nothing can be said of a signer, and git wants to hear that there is a signature at all.
+int cannot_check(const StatusLines& status, const Error& error, Time now) {
+  const bool told =
+      status.write(fmt::format("ERRSIG 0 0 0 00 {} 4", unix_time(now))) && status.write("TRUST_UNDEFINED 0 shell");
+  return told ? failure(error) : status_failure();
+}
+
+Result<std::vector<SignatureReport>> check(const SmimesignOptions& options, Time now) {
+  auto verifier = Verifier::open();
+  if (!verifier) return fail(verifier);
+  const auto signature = read_input(options.files.empty() ? "-" : options.files[0], kMaxSignature);
+  if (!signature) return fail(signature);
+  std::optional<Bytes> data;
+  if (options.files.size() == 2) {
+    auto read = read_input(options.files[1]);
+    if (!read) return fail(read);
+    data = *std::move(read);
+  }
+  for (const std::string& problem : verifier->problems()) complain("warning: " + problem);
+  return verifier->verify(*signature, data, now);
+}
+
+/// Status lines, words, and the exit code: good only where each signer's is.
+int tell(const StatusLines& status, const std::vector<SignatureReport>& reports, Time now) {
+  bool good = true;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    if (i > 0 && !status.write("NEWSIG")) return status_failure();
+    for (const std::string& line : status_of(reports[i], now)) {
+      if (!status.write(line)) return status_failure();
+    }
+    explain(reports[i]);
+    good = good && is_good(reports[i].verdict);
+  }
+  return good ? 0 : 1;
 }
 
 }  // namespace
@@ -125,6 +170,7 @@ int sign(const SmimesignOptions& options) {
     return 1;
   }
   const StatusLines status(options.status_fd);
+  if (!status.can_be_written()) return status_failure();
   const auto device = open_device();
   if (!device) return failure(device.error());
   const Time now = current_time();
@@ -144,7 +190,7 @@ int sign(const SmimesignOptions& options) {
   const SignRequest request{options.detach_sign, options.armor, options.include_certs.value_or(settings.include_certs),
                             options.timestamp.value_or(settings.timestamp), settings.timestamp_required};
   if (!status.write("BEGIN_SIGNING")) return status_failure();
-  const auto made = sign_message(identity, *data, request, *device->audit);
+  const auto made = sign_message(identity, *data, request, device->config, *device->audit);
   if (!made) return failure(made.error());
   if (!made->warning.empty()) complain("warning: " + made->warning);
   if (!write_all(STDOUT_FILENO, made->message)) {
@@ -164,36 +210,14 @@ int verify(const SmimesignOptions& options) {
     return 1;
   }
   const StatusLines status(options.status_fd);
-  if (!status.write("NEWSIG")) return status_failure();
-  auto verifier = Verifier::open();
-  if (!verifier) return failure(verifier.error());
-  const auto signature = read_input(options.files.empty() ? "-" : options.files[0]);
-  if (!signature) return failure(signature.error());
-  std::optional<Bytes> data;
-  if (options.files.size() == 2) {
-    auto read = read_input(options.files[1]);
-    if (!read) return failure(read.error());
-    data = *std::move(read);
-  }
-  for (const std::string& problem : verifier->problems()) complain("warning: " + problem);
   const Time now = current_time();
-  const auto reports = verifier->verify(*signature, data, now);
-  if (!reports) {
-    // Nothing can be said of a signer, and git wants to hear that there is a signature at all.
-    const bool told =
-        status.write(fmt::format("ERRSIG 0 0 0 00 {} 4", unix_time(now))) && status.write("TRUST_UNDEFINED 0 shell");
-    return told ? failure(reports.error()) : status_failure();
+  if (!status.can_be_written() || !status.write("NEWSIG")) return status_failure();
+  try {
+    const auto reports = check(options, now);
+    return reports ? tell(status, *reports, now) : cannot_check(status, reports.error(), now);
+  } catch (const std::bad_alloc&) {
+    return cannot_check(status, {ErrorCode::kInternal, "there is not enough memory to check the signature"}, now);
   }
-  bool good = true;
-  for (std::size_t i = 0; i < reports->size(); ++i) {
-    if (i > 0 && !status.write("NEWSIG")) return status_failure();
-    for (const std::string& line : status_of((*reports)[i], now)) {
-      if (!status.write(line)) return status_failure();
-    }
-    explain((*reports)[i]);
-    good = good && is_good((*reports)[i].verdict);
-  }
-  return good ? 0 : 1;
 }
 
 int list_keys() {

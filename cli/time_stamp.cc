@@ -140,6 +140,15 @@ std::string authority_of(PKCS7* token) {
   return name;
 }
 
+/// libcrypto nests a digest for each algorithm that a token lists, which nobody signs and which may be a million.
+bool lists_too_many_digests(const PKCS7* token) {
+  constexpr int kMax = 16;
+  return sk_X509_ALGOR_num(token->d.sign->md_algs) > kMax;
+}
+
+/// Whether the token is signed by the certificate that it brings along.
+bool is_signed(PKCS7* token) { return PKCS7_verify(token, nullptr, nullptr, nullptr, nullptr, PKCS7_NOVERIFY) == 1; }
+
 /// `what`: TS_VFY_… flags. Null: it holds; else the reason.
 std::optional<std::string> check(PKCS7* token, ByteView signature, unsigned what, X509StorePtr store) {
   const CheckPtr context(TS_VERIFY_CTX_new());
@@ -153,7 +162,7 @@ std::optional<std::string> check(PKCS7* token, ByteView signature, unsigned what
 
 }  // namespace
 
-Result<Bytes> request_time_stamp(const std::string& url, ByteView signature) {
+Result<Bytes> request_time_stamp(const std::string& url, ByteView signature, const Trust& trust) {
   const auto address = parse_url(url);
   if (!address) return fail(address);
   const ErrorQueueGuard guard;
@@ -167,7 +176,21 @@ Result<Bytes> request_time_stamp(const std::string& url, ByteView signature) {
     return fail(ErrorCode::kIo,
                 "the time stamp authority " + url + " refused, or answered something else: " + openssl_reason());
   }
-  return encode(TS_RESP_get_token(response->get()));
+  PKCS7* token = TS_RESP_get_token(response->get());
+  if (lists_too_many_digests(token) || !is_signed(token)) {
+    return fail(ErrorCode::kSignatureInvalid,
+                "what the time stamp authority " + url + " answered is not signed, or was changed on its way");
+  }
+  auto der = encode(token);
+  if (!der || !trust.has_time_stamp_roots()) return der;
+  const auto stamp = read_time_stamp(*der, signature, trust);
+  if (!stamp) return fail(stamp);
+  if (stamp->problem) {
+    return fail(ErrorCode::kSignatureInvalid, "the time stamp authority " + url + " signs as \"" + stamp->authority +
+                                                  "\", which verify.timestamp_roots does not believe: " +
+                                                  *stamp->problem);
+  }
+  return der;
 }
 
 Result<TimeStamp> read_time_stamp(ByteView token_der, ByteView signature, const Trust& trust) {
@@ -176,7 +199,8 @@ Result<TimeStamp> read_time_stamp(ByteView token_der, ByteView signature, const 
   const Pkcs7Ptr token(d2i_PKCS7(nullptr, &cursor, static_cast<long>(token_der.size())));
   const InfoPtr info(token != nullptr && PKCS7_type_is_signed(token.get()) ? PKCS7_to_TS_TST_INFO(token.get())
                                                                            : nullptr);
-  if (info == nullptr) return fail(ErrorCode::kSignatureInvalid, "what stands for a time stamp is none");
+  if (info == nullptr || lists_too_many_digests(token.get()))
+    return fail(ErrorCode::kSignatureInvalid, "what stands for a time stamp is none");
   if (!is_sha2(info.get()))
     return fail(ErrorCode::kSignatureInvalid, "the time stamp's digest is not SHA-256 or longer");
   const Time time = to_time(TS_TST_INFO_get_time(info.get()));

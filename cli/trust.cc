@@ -1,8 +1,10 @@
 #include "cli/trust.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <new>
 
 #include "identity/process.h"
@@ -23,38 +25,56 @@ bool self_issued(const X509* certificate) {
   return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
 }
 
-/// Why this certificate was not meant for signatures; empty where it was.
-std::string wrong_purpose(X509* leaf) {
-  const std::uint32_t usage = X509_get_key_usage(leaf);
-  if ((usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) == 0) return "its key usage does not allow signatures";
-  const std::uint32_t purposes = X509_get_extended_key_usage(leaf);
-  if ((purposes & (XKU_SSL_CLIENT | XKU_SMIME | XKU_CODE_SIGN | XKU_ANYEKU)) == 0) {
-    return "it is for another purpose: its extended key usage names neither client authentication, nor e-mail, nor "
-           "code";
+/// What a signer's certificate may be for, where it says so.
+constexpr std::uint32_t kPurposes = XKU_SSL_CLIENT | XKU_SMIME | XKU_CODE_SIGN;
+
+/// Of kPurposes those that this certificate is for.
+std::uint32_t purposes_of(X509* certificate) {
+  const std::uint32_t named = X509_get_extended_key_usage(certificate);  // all bits where it names none
+  return (named & XKU_ANYEKU) != 0 ? kPurposes : named & kPurposes;
+}
+
+/// Why this chain, the leaf first, was not meant for signatures; empty where it was.
+std::string wrong_purpose(STACK_OF(X509) * chain) {
+  X509* const leaf = sk_X509_value(chain, 0);
+  if ((X509_get_key_usage(leaf) & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) == 0) {
+    return in_quotes(leaf) + ": its key usage does not allow signatures";
+  }
+  std::uint32_t purposes = kPurposes;
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    X509* const certificate = sk_X509_value(chain, i);
+    purposes &= purposes_of(certificate);
+    if (purposes == 0) {
+      return in_quotes(certificate) +
+             ": it is for another purpose: its extended key usage, with those below it, leaves none of client "
+             "authentication, e-mail and code";
+    }
   }
   return {};
 }
 
-/// A revocation list that is out of date, or that nobody gave us, decides nothing; one that names a certificate does.
+/// Whether a list that the issuer signed names a certificate that libcrypto has found to be in order. The lists' own
+/// dates decide nothing: the time of the check may be the signer's own word, and must not choose among them.
 int check_revocation(int ok, X509_STORE_CTX* context) {
-  switch (X509_STORE_CTX_get_error(context)) {
-    case X509_V_ERR_UNABLE_TO_GET_CRL:
-    case X509_V_ERR_CRL_HAS_EXPIRED:
-    case X509_V_ERR_CRL_NOT_YET_VALID:
-      return 1;
-    case X509_V_ERR_CERT_REVOKED: {
-      const auto* proven = static_cast<const Time*>(X509_STORE_CTX_get_app_data(context));
-      X509_REVOKED* entry = nullptr;
-      X509_CRL* list = X509_STORE_CTX_get0_current_crl(context);
-      if (proven == nullptr || list == nullptr ||
-          X509_CRL_get0_by_cert(list, &entry, X509_STORE_CTX_get_current_cert(context)) != 1) {
-        return ok;
-      }
-      return to_time(X509_REVOKED_get0_revocationDate(entry)) > *proven ? 1 : ok;
+  STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
+  const int depth = X509_STORE_CTX_get_error_depth(context);
+  if (ok != 1 || depth + 1 >= sk_X509_num(chain)) return ok;  // nobody lists a root
+  X509* const issuer = sk_X509_value(chain, depth + 1);
+  const auto* proven = static_cast<const Time*>(X509_STORE_CTX_get_app_data(context));
+  STACK_OF(X509_OBJECT)* objects = X509_STORE_get0_objects(X509_STORE_CTX_get0_store(context));
+  for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
+    X509_CRL* const list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+    X509_REVOKED* entry = nullptr;
+    if (list == nullptr || X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) != 0 ||
+        X509_CRL_verify(list, X509_get0_pubkey(issuer)) != 1 ||
+        X509_CRL_get0_by_cert(list, &entry, sk_X509_value(chain, depth)) != 1) {
+      continue;
     }
-    default:
-      return ok;
+    if (proven != nullptr && to_time(X509_REVOKED_get0_revocationDate(entry)) > *proven) continue;
+    X509_STORE_CTX_set_error(context, X509_V_ERR_CERT_REVOKED);
+    return 0;
   }
+  return ok;
 }
 
 ChainReport explain(X509_STORE_CTX* context, const X509* leaf) {
@@ -69,17 +89,20 @@ ChainReport explain(X509_STORE_CTX* context, const X509* leaf) {
       X509_NAME_get0_der(X509_get_issuer_name(at != nullptr ? at : leaf), &der, &length);
       return {ChainVerdict::kUnknownRoot,
               "its issuer \"" + name_text({der, length}) +
-                  "\" is neither in the signature nor among verify.roots: where you trust it, add its root there"};
+                  "\" is neither in the signature nor among verify.roots: where you trust it, add its root there",
+              {}};
     }
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
       return {ChainVerdict::kUnknownRoot, "its root " + in_quotes(at != nullptr ? at : leaf) +
-                                              " is not among verify.roots: where you trust it, add it there"};
+                                              " is not among verify.roots: where you trust it, add it there",
+              {}};
     case X509_V_ERR_CERT_REVOKED:
-      return {ChainVerdict::kRevoked, in_quotes(at != nullptr ? at : leaf) + " was revoked"};
+      return {ChainVerdict::kRevoked, in_quotes(at != nullptr ? at : leaf) + " was revoked", {}};
     default:
       return {ChainVerdict::kRejected,
-              fmt::format("{}: {}", in_quotes(at != nullptr ? at : leaf), X509_verify_cert_error_string(error))};
+              fmt::format("{}: {}", in_quotes(at != nullptr ? at : leaf), X509_verify_cert_error_string(error)),
+              {}};
   }
 }
 
@@ -111,7 +134,12 @@ void Trust::read(const std::string& path, bool must_exist, Anchors& into) {
     }
     return;
   }
-  const BioPtr in = reader_of(as_bytes(*text));
+  read_blocks(path, as_bytes(*text), into);
+}
+
+void Trust::read_blocks(const std::string& path, ByteView text, Anchors& into) {
+  const ErrorQueueGuard guard;
+  const BioPtr in = reader_of(text);
   char* name = nullptr;
   char* header = nullptr;
   unsigned char* data = nullptr;
@@ -140,35 +168,32 @@ void Trust::read(const std::string& path, bool must_exist, Anchors& into) {
     problems_.push_back(
         fmt::format("{}: its PEM block {} ({}) is neither a certificate nor a revocation list", path, number, label));
   }
-  if (number == 0) problems_.push_back(path + " holds no certificate in PEM");
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+    problems_.push_back(fmt::format("{}: its PEM block {} is damaged: {}", path, number + 1,
+                                    openssl_reason()));
+  } else if (number == 0) {
+    problems_.push_back(path + " holds no certificate in PEM");
+  }
 }
 
 X509StorePtr Trust::store_of(const std::vector<const Anchors*>& sets, Time time) {
   X509StorePtr store(X509_STORE_new());
   if (store == nullptr) throw std::bad_alloc();
-  bool has_lists = false;
   for (const Anchors* set : sets) {
     for (const X509Ptr& certificate : set->certificates) {
       if (self_issued(certificate.get())) X509_STORE_add_cert(store.get(), certificate.get());
     }
     for (const X509CrlPtr& list : set->lists) X509_STORE_add_crl(store.get(), list.get());
-    has_lists = has_lists || !set->lists.empty();
   }
   X509_VERIFY_PARAM* rules = X509_STORE_get0_param(store.get());
   X509_VERIFY_PARAM_set_time(rules, time.time_since_epoch().count());  // to_time_t overflows in 2262
   X509_VERIFY_PARAM_set_auth_level(rules, kSecurityLevel);
   X509_VERIFY_PARAM_set_depth(rules, kMaxDepth);
-  if (has_lists) {
-    X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-    X509_STORE_set_verify_cb(store.get(), check_revocation);
-  }
+  X509_STORE_set_verify_cb(store.get(), check_revocation);
   return store;
 }
 
-ChainReport Trust::check_signer(X509* leaf, STACK_OF(X509) * others, Time time, bool proven) const {
-  if (std::string reason = wrong_purpose(leaf); !reason.empty()) {
-    return {ChainVerdict::kRejected, in_quotes(leaf) + ": " + reason};
-  }
+ChainReport Trust::check_signer(X509* leaf, STACK_OF(X509) * others, Time time, std::optional<Time> proven) const {
   const X509StorePtr store = store_of({&roots_}, time);
   const X509StackPtr untrusted = make_stack();
   for (int i = 0; i < sk_X509_num(others); ++i) push(untrusted.get(), sk_X509_value(others, i));
@@ -177,12 +202,25 @@ ChainReport Trust::check_signer(X509* leaf, STACK_OF(X509) * others, Time time, 
   if (context == nullptr || X509_STORE_CTX_init(context.get(), store.get(), leaf, untrusted.get()) != 1) {
     throw std::bad_alloc();
   }
-  X509_STORE_CTX_set_app_data(context.get(), proven ? &time : nullptr);
+  X509_STORE_CTX_set_app_data(context.get(), proven ? &*proven : nullptr);
   if (X509_verify_cert(context.get()) != 1) return explain(context.get(), leaf);
-  if (!allowed(X509_STORE_CTX_get0_chain(context.get()))) {
-    return {ChainVerdict::kRejected, in_quotes(leaf) + " is none of those that verify.allow names"};
+  STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context.get());
+  if (std::string reason = wrong_purpose(chain); !reason.empty()) {
+    return {ChainVerdict::kRejected, std::move(reason), {}};
   }
-  return {ChainVerdict::kTrusted, {}};
+  if (!allowed(chain)) {
+    return {ChainVerdict::kRejected, in_quotes(leaf) + " is none of those that verify.allow names", {}};
+  }
+  if (!problems_.empty()) {
+    return {ChainVerdict::kRejected,
+            "whom to believe is not known as long as a part of verify.roots is missing: " + problems_.front(),
+            {}};
+  }
+  ChainReport report{ChainVerdict::kTrusted, {}, Time::max()};
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    report.valid_until = std::min(report.valid_until, to_time(X509_get0_notAfter(sk_X509_value(chain, i))));
+  }
+  return report;
 }
 
 bool Trust::allowed(STACK_OF(X509) * chain) const {

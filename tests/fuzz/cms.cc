@@ -41,7 +41,7 @@ const Signer& signer() {
     const auto identity = select_current(*device->snapshot, {}, current_time());
     if (!identity) std::abort();
     const auto message =
-        cli::sign_message(**identity, as_bytes(kData), {.detached = true, .time_stamp = {}}, *device->audit);
+        cli::sign_message(**identity, as_bytes(kData), {.detached = true, .time_stamp = {}}, device->config, *device->audit);
     if (!message) std::abort();
     cli::Trust trust = cli::Trust::load(device->config);
     const ByteView der = as_bytes(message->message);

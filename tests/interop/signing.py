@@ -178,9 +178,9 @@ ess_cert_id_alg = sha256
 
 class TimeStampAuthority:
     """OpenSSL's own (openssl ts) behind HTTP on loopback. `fake_time` is what its clock says; `answer` replaces what it
-    answers."""
+    answers, and `change` changes it."""
 
-    def __init__(self, folder, leaf, fake_time=None, answer=None):
+    def __init__(self, folder, leaf, fake_time=None, answer=None, change=lambda reply: reply):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
         (self.folder / "serial").write_text("01\n")
@@ -200,7 +200,7 @@ class TimeStampAuthority:
                 else:
                     argv = ["openssl", "ts", "-reply", "-queryfile", query, "-out", reply, "-config", config]
                     run((["faketime", "-f", fake_time] if fake_time else []) + argv)
-                    body = reply.read_bytes()
+                    body = change(reply.read_bytes())
                 self.send_response(200)
                 self.send_header("Content-Type", "application/timestamp-reply")
                 self.send_header("Content-Length", str(len(body)))

@@ -30,6 +30,12 @@ basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+[tls_authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+extendedKeyUsage = critical, serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 [device]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature, keyEncipherment, keyAgreement
@@ -125,6 +131,10 @@ class Pki:
     def certify_again(self, leaf, valid_from, valid_to):
         """A new certificate for the key of an older one."""
         return self._certify(leaf.name, leaf.key, "device", self.intermediate, valid_from, valid_to)
+
+    def issue_authority(self, name, extensions="authority", valid_from=-100, valid_to=3000):
+        """One under the root."""
+        return self._certify(name, "rsa:2048", extensions, self.root, valid_from, valid_to)
 
     def sign(self, request, valid_from=-10, valid_to=20):
         """A device certificate for a request, whose key is elsewhere."""

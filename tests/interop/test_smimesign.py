@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import hashlib
 import re
 import socket
 
@@ -344,6 +345,31 @@ def test_a_status_descriptor_that_is_closed(signer):
     assert b"the status lines cannot be written to --status-fd: Bad file descriptor" in answer.stderr
 
 
+@pytest.mark.parametrize("how", ["-bsau", "-sau"], ids=["detached", "attached"])
+def test_nothing_takes_the_place_of_a_closed_descriptor(make_home, programs, how):
+    """Least of all the database, whose content would be signed and handed out."""
+    home = make_home("ec:P-256")
+    program = programs / "devtrust-smimesign"
+    ended = home.run(["sh", "-c", f"{program} {how} devtrust: <&-"], check=False)
+    assert ended.returncode == 1 and "standard input cannot be read: Bad file descriptor" in ended.stdout
+    ended = home.run(["sh", "-c", f"echo data | {program} {how} devtrust: >&-"], check=False)
+    assert ended.returncode == 1 and "the signature cannot be written: Bad file descriptor" in ended.stdout
+    for option in ("--status-fd=4", "--status-fd=0"):
+        ended = home.run(["sh", "-c", f"echo data | {program} {option} {how} devtrust:"], check=False)
+        assert ended.returncode == 1 and ended.stdout == ("devtrust-smimesign: the status lines cannot be written to "
+                                                          "--status-fd: Bad file descriptor\n")
+
+
+def test_git_hears_that_there_is_a_signature(make_signer, pki):
+    """Whatever keeps us from checking it: git takes NEWSIG alone for none."""
+    signer = make_signer(leaf=pki.issue())
+    signature = signer.sign(DATA).output
+    ended = signer.run("--status-fd=1", "--verify", "/dev/null/none", "-", data=DATA)
+    assert b"ERRSIG 0 0 0 00" in ended.stdout and b"TRUST_UNDEFINED" in ended.stdout and b"/dev/null/none cannot be opened" in ended.stderr
+    signer.home.write("config.toml", "nonsense = 1\n")
+    forged(signer, signature, DATA, "ERRSIG", "TRUST_UNDEFINED", "unknown key \"nonsense\"")
+
+
 def test_output_that_cannot_be_written(signer):
     ended = run(["sh", "-c", 'exec "$0" -bsau devtrust: </dev/null >/dev/full', signer.program], home=signer.home.folder,
                 unprivileged=True, check=False, variables=signer.home.variables)
@@ -530,6 +556,22 @@ def test_a_signing_time_in_the_future(signer, folder, pki):
     forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", "before its certificate was valid")
 
 
+def test_an_issuer_that_has_expired_since(signer, folder, pki):
+    """Whoever has its key could name any time, and let the leaf be valid for ever."""
+    authority = pki.issue_authority("short", valid_from=-100, valid_to=-50)
+    leaf = pki.issue(issuer=authority, valid_from=-90, valid_to=3000)
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder), fake_time=days_ago(70))
+    forged(signer, der, DATA, "EXPKEYSIG", "TRUST_FULLY", "an issuer's certificate has expired since", code=0)
+
+
+@pytest.mark.parametrize("valid_from, valid_to", [(-30, -20), (20, 30)], ids=["expired", "not yet valid"])
+def test_of_a_stranger_no_time_is_told(signer, folder, valid_from, valid_to):
+    """git's Y is for those who were believed once, not for whoever makes an expired certificate."""
+    leaf = Pki(folder / "other", root_name="Other Root", intermediate_name="Other Issuer").issue(valid_from=valid_from, valid_to=valid_to)
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
+    forged(signer, der, DATA, "GOODSIG", "TRUST_UNDEFINED", "is neither in the signature nor among verify.roots")
+
+
 def test_a_weak_key(signer, folder, pki):
     leaf = pki.issue("rsa:1024")
     der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
@@ -547,6 +589,12 @@ def test_the_wrong_purpose(signer, folder, pki, extensions, expected):
     leaf = pki.issue(extensions=extensions)
     der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
     forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", expected)
+
+
+def test_an_authority_for_another_purpose(signer, folder, pki):
+    leaf = pki.issue(issuer=pki.issue_authority("TLS only", "tls_authority"))
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
+    forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", '"CN=TLS only": it is for another purpose')
 
 
 def test_an_issuer_that_is_no_authority(signer, folder, pki):
@@ -586,6 +634,75 @@ def test_no_certificate(signer, folder, pki):
     assert re.fullmatch(r"ERRSIG [0-9a-f]+ 1 8 00 \d+ 9", answer.line("ERRSIG"))
 
 
+def test_of_an_unknown_signer_a_part_of_the_id_is_told(signer, folder, pki):
+    def long_id(signers):
+        (tag, content), = signers
+        version, identifier, *rest = elements(content)
+        assert identifier[0] == 0x80
+        return [tlv(tag, tlv(*version) + tlv(0x80, b"x" * 500_000) + b"".join(tlv(*part) for part in rest))]
+
+    der = change_signers(openssl_cms_sign(pki.issue(), DATA, folder, "-nocerts", "-keyid"), long_id)
+    answer = signer.verify(der, DATA)
+    assert re.fullmatch(r"ERRSIG (78){32} 1 8 00 \d+ 9", answer.line("ERRSIG"))
+
+
+def with_digests(der, count):
+    """The signature with one of its SignedData's digestAlgorithms, which nobody signs, so many times."""
+    content_type, wrapped = elements(elements(der)[0][1])
+    (_, signed_data), = elements(wrapped[1])
+    fields = elements(signed_data)
+    fields[1] = (fields[1][0], fields[1][1] * count)
+    return tlv(0x30, tlv(*content_type) + tlv(0xA0, tlv(0x30, b"".join(tlv(*field) for field in fields))))
+
+
+def test_a_signature_that_lists_a_digest_very_often(signer):
+    """libcrypto's own way takes minutes for these, and then the stack."""
+    der = with_digests(der_of(signer.sign(DATA).output), 70_000)
+    assert signer.verify(der, DATA).line("TRUST_FULLY")
+    forged(signer, with_digests(der, 2), DATA, "ERRSIG", "TRUST_UNDEFINED", "is longer than 1 MiB")
+
+
+def test_attributes_are_no_data(signer, folder, pki):
+    """A signature without attributes is one over the data; that over attributes must not become one over data that looks like them."""
+    leaf = pki.issue()
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
+    attributes = []
+
+    def without(signers):
+        (tag, content), = signers
+        fields = elements(content)
+        attributes.extend(tlv(0x31, field) for name, field in fields if name == 0xA0)
+        return [tlv(tag, b"".join(tlv(*field) for field in fields if field[0] != 0xA0))]
+
+    bare = change_signers(der, without)
+    forged(signer, bare, attributes[0], "BADSIG", "TRUST_NEVER", "is one over attributes, not over data")
+
+
+def test_a_type_of_content_that_was_not_signed(signer, folder, pki):
+    leaf = pki.issue()
+    data, compressed = bytes.fromhex("06092a864886f70d010701"), bytes.fromhex("06092a864886f70d010702")
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
+    at = der.index(data)  # eContentType comes first; the attribute follows
+    forged(signer, der[:at] + compressed + der[at + len(data):], DATA, "BADSIG", "TRUST_NEVER", "does not fit the data")
+
+
+def test_an_edwards_signature_is_not_called_bad(signer, pki):
+    """RFC 8419, which OpenSSL 3.0 does not know. No tool here makes one."""
+    leaf = pki.issue("ed25519")
+    _, serial, _, issuer, *_ = elements(elements(elements(leaf.der())[0][1])[0][1])
+    sha512 = tlv(0x30, bytes.fromhex("0609608648016503040203"))
+    data = bytes.fromhex("06092a864886f70d010701")
+    attributes = (tlv(0x30, bytes.fromhex("06092a864886f70d010903") + tlv(0x31, data)) +
+                  tlv(0x30, bytes.fromhex("06092a864886f70d010904") + tlv(0x31, tlv(4, hashlib.sha512(DATA).digest()))))
+    to_sign = signer.home.write("attributes", tlv(0x31, attributes))
+    signature = run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", leaf.key, "-in", to_sign], text=False).stdout
+    info = tlv(0x30, tlv(2, b"\1") + tlv(0x30, tlv(*issuer) + tlv(*serial)) + sha512 + tlv(0xA0, attributes) +
+               tlv(0x30, bytes.fromhex("06032b6570")) + tlv(4, signature))
+    der = tlv(0x30, bytes.fromhex("06092a864886f70d010702") +
+              tlv(0xA0, tlv(0x30, tlv(2, b"\1") + tlv(0x31, sha512) + tlv(0x30, data) + tlv(0xA0, leaf.der()) + tlv(0x31, info))))
+    forged(signer, der, DATA, "ERRSIG", "TRUST_UNDEFINED", "is an Edwards key, whose CMS signatures this OpenSSL cannot check")
+
+
 @pytest.mark.parametrize("digest, number", [("sha1", 2), ("md5", 1)])
 def test_digests_that_are_not_believed(signer, folder, pki, digest, number):
     leaf = pki.issue()
@@ -616,19 +733,55 @@ def test_messages_that_are_not_signed(signer, folder, pki):
     forged(signer, (folder / "certificates").read_bytes(), DATA, "ERRSIG", "TRUST_UNDEFINED", "holds certificates, and no signature")
 
 
+def revocation_list(pki, path, *revoked, fake_time="-0d", days=30):
+    own = ["faketime", "-f", fake_time, "openssl", "ca", "-config", pki.config, "-cert", pki.intermediate.certificate, "-keyfile",
+           pki.intermediate.key]
+    for leaf in revoked:
+        run([*own, "-revoke", leaf.certificate])
+    run([*own, "-gencrl", "-crldays", str(days), "-out", path])
+    return path
+
+
 def test_a_revoked_certificate(make_signer, folder, pki):
     leaf = pki.issue()
     signer = make_signer(leaf=leaf)
     signature = signer.sign(DATA).output
-    crl = folder / "list.pem"
-    own = ["openssl", "ca", "-config", pki.config, "-cert", pki.intermediate.certificate, "-keyfile", pki.intermediate.key]
-    run([*own, "-gencrl", "-crldays", "30", "-out", crl])
-    signer.trust(pki.root.certificate, crl)
+    before = revocation_list(pki, folder / "before.pem")
+    signer.trust(pki.root.certificate, before)
     assert signer.verify(signature, DATA).line("TRUST_FULLY")
-    run([*own, "-revoke", leaf.certificate])
-    run([*own, "-gencrl", "-crldays", "30", "-out", crl])
-    signer.trust(pki.root.certificate, crl)
+    after = revocation_list(pki, folder / "after.pem", leaf)
+    signer.trust(pki.root.certificate, after)
     forged(signer, signature, DATA, "REVKEYSIG", "TRUST_NEVER", "was revoked")
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["old first", "new first"])
+def test_an_older_list_does_not_help_who_backdates(make_signer, folder, pki, order):
+    leaf = pki.issue(valid_from=-25)
+    signer = make_signer(leaf=leaf)
+    old = revocation_list(pki, folder / "old.pem", fake_time=days_ago(9), days=4)
+    new = revocation_list(pki, folder / "new.pem", leaf, fake_time=days_ago(3), days=7)
+    signer.trust(pki.root.certificate, *[old, new][::order])
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder), fake_time=days_ago(7))
+    forged(signer, der, DATA, "REVKEYSIG", "TRUST_NEVER", "was revoked")
+
+
+def test_a_list_that_is_lost_lets_nobody_pass(make_signer, folder, pki):
+    """Whether it is damaged, or in a file that is not believed."""
+    leaf = pki.issue()
+    signer = make_signer(leaf=leaf)
+    der = openssl_cms_sign(leaf, DATA, folder, certfile=chain_file(leaf, folder))
+    revoked = revocation_list(pki, folder / "list.pem", leaf).read_text()
+    roots = signer.home.folder / ".config/devtrust/roots.pem"
+    root = roots.read_text()
+    at = revoked.index("\n") + 100
+    for damaged in (revoked[:at] + "!" + revoked[at + 1:], revoked[:-200]):
+        roots.write_text(root + damaged)
+        forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", "its PEM block 2 is damaged")
+    roots.write_text(root)
+    signer.home.write("open.pem", revoked).chmod(0o666)
+    signer.home.write("config.toml", signer.home.variables["DEVTRUST_CONFIG"].read_text() +
+                      f'\n[verify]\nroots = ["{roots}", "{signer.home.folder}/open.pem"]\n')
+    forged(signer, der, DATA, "GOODSIG", "TRUST_NEVER", "whom to believe is not known as long as a part of verify.roots is missing")
 
 
 @pytest.mark.parametrize("content, expected", [
@@ -779,6 +932,52 @@ def closed_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def test_a_stamp_that_lists_a_digest_very_often(stamped, authority):
+    signer = stamped()
+    signature = der_of(signer.sign(DATA, "-t", authority.url).output)
+    token = []
+
+    def lengthened(signers):
+        (tag, content), = signers
+        fields = elements(content)
+        attribute = elements(elements(fields[-1][1])[0][1])  # the unsigned attribute: its type, its values
+        token.append(tlv(*elements(attribute[1][1])[0]))
+        long = tlv(0x30, tlv(*attribute[0]) + tlv(0x31, with_digests(token[0], 20_000)))
+        return [tlv(tag, b"".join(tlv(*field) for field in fields[:-1]) + tlv(0xA1, long))]
+
+    answer = signer.verify(change_signers(signature, lengthened), DATA)
+    assert answer.code == 0 and "what stands for a time stamp is none: it does not count" in answer.said
+
+
+def test_a_stamp_that_was_changed_on_its_way_is_none(make_signer, folder, clock):
+    with TimeStampAuthority(folder / "tsa", clock, change=lambda reply: reply[:-5] + bytes([reply[-5] ^ 1]) + reply[-4:]) as authority:
+        config = f'\n[sign]\ntimestamp = "{authority.url}"\n'
+        answer = make_signer(config=config).sign(DATA)
+        assert answer.code == 0 and "is not signed, or was changed on its way; signed without a time stamp" in answer.said
+        answer = make_signer(config=config + "timestamp_required = true\n").sign(DATA)
+        assert answer.code == 1 and answer.output == b"" and "is not signed, or was changed on its way" in answer.said
+
+
+def test_a_stamp_by_an_authority_that_we_do_not_believe_ourselves(stamped, folder):
+    stranger = Pki(folder / "other", root_name="Other Root").issue(name="Stranger", extensions="time")
+    with TimeStampAuthority(folder / "tsa", stranger) as authority:
+        config = f'[sign]\ntimestamp = "{authority.url}"\ntimestamp_required = true\n'
+        answer = stamped(config).sign(DATA)
+    assert answer.code == 1 and 'signs as "CN=Stranger", which verify.timestamp_roots does not believe' in answer.said
+
+
+def test_a_revoked_authority(make_signer, folder, pki, authority, time_pki, clock):
+    """Whatever its stamps say of their time."""
+    signer = make_signer(leaf=pki.issue())
+    revoked = revocation_list(time_pki, signer.home.folder / "list.pem", clock)
+    time_pki.folder.chmod(0o755)
+    made = signer.sign(DATA, "-t", authority.url)
+    signer.home.write("config.toml", signer.home.variables["DEVTRUST_CONFIG"].read_text() +
+                      f'\n[verify]\ntimestamp_roots = ["{time_pki.root.certificate}", "{revoked}"]\n')
+    answer = signer.verify(made.output, DATA)
+    assert 'by "CN=Time Authority") does not count' in answer.said and answer.line("TRUST_FULLY")
 
 
 def test_an_authority_that_does_not_answer(signer):
