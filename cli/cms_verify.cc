@@ -237,10 +237,10 @@ void judge(SignatureReport& report, STACK_OF(X509) * others, const Trust& trust,
                "no time stamp that is trusted says when it was made, and verify.timestamp_required asks for one");
   }
   if (!proven && now > chain.valid_until) {
-    return say(Verdict::kExpiredSince, (now > end ? "its certificate has expired since (on "
-                                                  : "an issuer's certificate has expired since (on ") +
-                                           time_text(chain.valid_until) +
-                                           "), and no time stamp that is trusted says when it was made");
+    const std::string whose = now > end
+                                  ? "its certificate has expired since (on " + time_text(end)
+                                  : "an issuer's certificate has expired since (on " + time_text(chain.valid_until);
+    return say(Verdict::kExpiredSince, whose + "), and no time stamp that is trusted says when it was made");
   }
   say(Verdict::kGood, {});
 }
@@ -319,7 +319,8 @@ Result<std::vector<SignatureReport>> verify_message(ByteView signature, std::opt
                                                     Time now) {
   const ErrorQueueGuard guard;
   if (signature.size() > (data ? kMaxDetached : kMaxSignature))
-    return fail(ErrorCode::kCorrupt, data ? "the signature is longer than 1 MiB" : "the signature is longer than 64 MiB");
+    return fail(ErrorCode::kCorrupt,
+                data ? "the signature is longer than 1 MiB" : "the signature is longer than 64 MiB");
   const auto message = parse(signature);
   if (!message) return fail(message);
   CMS_ContentInfo* cms = message->get();

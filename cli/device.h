@@ -31,8 +31,8 @@ std::string sha1_fingerprint(const Certificate& certificate);
 
 /// The identity that a USER-ID means: `devtrust:` (of the first profile that has one) or `devtrust:PROFILE`; an e-mail
 /// address, alone or as `Name <address>`; the last hexadecimal digits of the certificate's SHA-1 fingerprint, with or
-/// without 0x. Where no certificate has the address, or nothing is named at all, `devtrust:` and a `note` that says so, if
-/// sign.fallback allows it. Errors say why there is none that can be used now.
+/// without 0x. Where no certificate has the address, or nothing is named at all, `devtrust:` and a `note` that says so,
+/// if sign.fallback allows it. Errors say why there is none that can be used now.
 struct Signer {
   IdentityPtr identity;
   std::string note;

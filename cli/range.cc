@@ -180,7 +180,8 @@ Result<void> judge_batch(Verifier& verifier, std::string_view batch, Time now, s
     if (line.size() + 1 + *size + 1 > batch.size()) {
       return fail(ErrorCode::kCorrupt, "git cat-file ended in the middle of a commit: " + std::string(line));
     }
-    all.push_back(judge(verifier, std::string(line.substr(0, line.find(' '))), batch.substr(line.size() + 1, *size), now));
+    all.push_back(
+        judge(verifier, std::string(line.substr(0, line.find(' '))), batch.substr(line.size() + 1, *size), now));
     batch.remove_prefix(line.size() + 1 + *size + 1);
   }
   return {};

@@ -186,9 +186,9 @@ Result<Bytes> request_time_stamp(const std::string& url, ByteView signature, con
   const auto stamp = read_time_stamp(*der, signature, trust);
   if (!stamp) return fail(stamp);
   if (stamp->problem) {
-    return fail(ErrorCode::kSignatureInvalid, "the time stamp authority " + url + " signs as \"" + stamp->authority +
-                                                  "\", which verify.timestamp_roots does not believe: " +
-                                                  *stamp->problem);
+    return fail(ErrorCode::kSignatureInvalid,
+                "the time stamp authority " + url + " signs as \"" + stamp->authority +
+                    "\", which verify.timestamp_roots does not believe: " + *stamp->problem);
   }
   return der;
 }

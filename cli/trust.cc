@@ -94,8 +94,9 @@ ChainReport explain(X509_STORE_CTX* context, const X509* leaf) {
     }
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-      return {ChainVerdict::kUnknownRoot, "its root " + in_quotes(at != nullptr ? at : leaf) +
-                                              " is not among verify.roots: where you trust it, add it there",
+      return {ChainVerdict::kUnknownRoot,
+              "its root " + in_quotes(at != nullptr ? at : leaf) +
+                  " is not among verify.roots: where you trust it, add it there",
               {}};
     case X509_V_ERR_CERT_REVOKED:
       return {ChainVerdict::kRevoked, in_quotes(at != nullptr ? at : leaf) + " was revoked", {}};
@@ -169,8 +170,7 @@ void Trust::read_blocks(const std::string& path, ByteView text, Anchors& into) {
         fmt::format("{}: its PEM block {} ({}) is neither a certificate nor a revocation list", path, number, label));
   }
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-    problems_.push_back(fmt::format("{}: its PEM block {} is damaged: {}", path, number + 1,
-                                    openssl_reason()));
+    problems_.push_back(fmt::format("{}: its PEM block {} is damaged: {}", path, number + 1, openssl_reason()));
   } else if (number == 0) {
     problems_.push_back(path + " holds no certificate in PEM");
   }

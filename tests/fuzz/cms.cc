@@ -40,8 +40,8 @@ const Signer& signer() {
     if (!device) std::abort();
     const auto identity = select_current(*device->snapshot, {}, current_time());
     if (!identity) std::abort();
-    const auto message =
-        cli::sign_message(**identity, as_bytes(kData), {.detached = true, .time_stamp = {}}, device->config, *device->audit);
+    const auto message = cli::sign_message(**identity, as_bytes(kData), {.detached = true, .time_stamp = {}},
+                                           device->config, *device->audit);
     if (!message) std::abort();
     cli::Trust trust = cli::Trust::load(device->config);
     const ByteView der = as_bytes(message->message);
