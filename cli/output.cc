@@ -74,7 +74,31 @@ std::string escaped(std::string_view text, Escape escape) {
   return out;
 }
 
-/// Of text that is UTF-8 or has our colours in it; each character takes one.
+/// How many columns a terminal gives a character: East Asia's letters two, marks that go over another none.
+std::size_t columns_of(std::uint32_t point) {
+  struct Span {
+    std::uint32_t first, last;
+    std::size_t columns;
+  };
+  static constexpr std::array<Span, 13> kSpans{{{0x0300, 0x036F, 0},
+                                                {0x1100, 0x115F, 2},
+                                                {0x20D0, 0x20FF, 0},
+                                                {0x2E80, 0x303E, 2},
+                                                {0x3041, 0xA4CF, 2},
+                                                {0xAC00, 0xD7A3, 2},
+                                                {0xF900, 0xFAFF, 2},
+                                                {0xFE30, 0xFE6F, 2},
+                                                {0xFF00, 0xFF60, 2},
+                                                {0xFFE0, 0xFFE6, 2},
+                                                {0x1F300, 0x1F64F, 2},
+                                                {0x1F900, 0x1F9FF, 2},
+                                                {0x20000, 0x3FFFD, 2}}};
+  const auto* found =
+      std::ranges::find_if(kSpans, [point](const Span& span) { return span.first <= point && point <= span.last; });
+  return found != kSpans.end() ? found->columns : 1;
+}
+
+/// Of text that is UTF-8 or has our colours in it.
 std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -82,8 +106,9 @@ std::size_t columns_of(std::string_view text) {
       at = std::min(text.find('m', at), text.size() - 1) + 1;
       continue;
     }
-    at += std::max<std::size_t>(1, character_at(text, at).length);
-    ++columns;
+    const Character character = character_at(text, at);
+    at += std::max<std::size_t>(1, character.length);
+    columns += columns_of(character.point);
   }
   return columns;
 }

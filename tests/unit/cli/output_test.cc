@@ -25,6 +25,16 @@ TEST(Printable, ShowsWhatNobodySees) {
             "a\\u{200b}\\u{00ad}\\u{2060}\\u{fff9}\\u{3164}\\u{e0041}z");
 }
 
+TEST(Wrapped, CountsColumns) {
+  const std::string wide = "日本日本日本日本日本日本日本日本日本日本";  // 20 letters of two columns each
+  EXPECT_EQ(wrapped(wide + ' ' + wide, 0), wide + '\n' + wide + '\n');
+  EXPECT_EQ(wrapped(std::string(39, 'a') + ' ' + wide, 0), std::string(39, 'a') + ' ' + wide + '\n');
+  EXPECT_EQ(wrapped(std::string(40, 'a') + ' ' + wide, 0), std::string(40, 'a') + '\n' + wide + '\n');
+  const std::string marked(39, 'b');
+  EXPECT_EQ(wrapped(std::string(40, 'a') + ' ' + marked + "\xCC\x88", 0),
+            std::string(40, 'a') + ' ' + marked + "\xCC\x88\n");
+}
+
 TEST(Printable, ShowsWhatIsNoUtf8) {
   EXPECT_EQ(printable("\xff"), "\\x{ff}");
   EXPECT_EQ(printable("a\xC3"), "a\\x{c3}");                      // cut short
