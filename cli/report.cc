@@ -47,6 +47,12 @@ Json uses_of(const PrivateKey& key) {
 
 }  // namespace
 
+std::string why_passed_over(const Identity& identity, const IdentityPtr& current) {
+  return current != nullptr && current->leaf->sha256() == identity.leaf->sha256()
+             ? "the same one is used from another store"
+             : "a newer one is there";
+}
+
 const char* state_name(State state) {
   switch (state) {
     case State::kUsable:
@@ -87,6 +93,12 @@ Assessment assess(const Result<Device>& device, const std::string& profile, Time
     return {state_of(ready.error().code), identity.profile, *current,
             "the key of " + what + " cannot be used: " + ready.error().message};
   }
+  if (device->config.audit_required) {
+    if (auto writable = device->audit->probe(); !writable) {
+      return {State::kMisconfigured, identity.profile, *current,
+              what + " cannot be used, since audit_required is true: " + writable.error().message};
+    }
+  }
   const std::string validity = validity_text(*identity.leaf, now);
   if (now >= renewal_due(*identity.leaf)) {
     return {State::kOverdue, identity.profile, *current, what + " is " + validity + ": see that the agent runs"};
@@ -117,7 +129,7 @@ Json to_json(const Device& device, const Identity& identity, Time now) {
       {"current", is_current},
       {"problem", why_not      ? Json(why_not->message)
                   : is_current ? Json()
-                               : Json("a newer one is there")},
+                               : Json(why_passed_over(identity, current ? *current : nullptr))},
       {"subject", leaf.subject_text()},
       {"issuer", leaf.issuer_text()},
       {"serial", serial_text(leaf)},

@@ -16,6 +16,9 @@ inline constexpr int kJsonVersion = 1;
 /// "usable", "not-found", "expired", "renewal-overdue", "locked", "misconfigured".
 const char* state_name(State state);
 
+/// Why an identity that could be used is not the current one.
+std::string why_passed_over(const Identity& identity, const IdentityPtr& current);
+
 struct Assessment {
   State state = State::kNotFound;
   std::string profile;   ///< empty where none is known

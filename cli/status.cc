@@ -57,7 +57,7 @@ std::string identity_text(const Identity& identity, const IdentityPtr& current, 
       fmt::format("{} {}\n", is_current ? style.good("*") : " ", is_current ? style.strong(title) : title);
   const auto line = [&text](const std::string& content) { text += wrapped(printable(content), 4); };
   if (!why_not || why_not->code != ErrorCode::kExpired) line(validity_text(*identity.leaf, now));
-  if (!is_current) line("not used: " + (why_not ? why_not->message : std::string("a newer one is there")));
+  if (!is_current) line("not used: " + (why_not ? why_not->message : why_passed_over(identity, current)));
   line(key_text(identity.leaf->public_key()) + "; " + uses_text(*identity.key) +
        (identity.login != nullptr ? "; needs a password" : ""));
   line(chain_text(identity.chain));
@@ -103,6 +103,20 @@ void add_device(Json& answer, const Device& device, Time now) {
   answer["identities"] = std::move(identities);
   answer["stores"] = stores_json(*device.snapshot);
   answer["problems"] = std::move(problems);
+}
+
+Json json_of(const Result<Device>& device, const Assessment& assessment, Time now) {
+  Json answer = json_header(now);
+  answer["state"] = state_name(assessment.state);
+  answer["exit_code"] = static_cast<int>(assessment.state);
+  answer["profile"] = assessment.profile.empty() ? Json() : Json(assessment.profile);
+  answer["message"] = assessment.message;
+  if (device) {
+    add_device(answer, *device, now);
+  } else {
+    answer["identities"] = answer["stores"] = answer["problems"] = Json::array();
+  }
+  return answer;
 }
 
 /// A label's value as the text format escapes it.
@@ -164,11 +178,7 @@ int list(Format format) {
   }
   const bool found = !all_identities(*device->snapshot, now).empty();
   const int code = found ? 0 : static_cast<int>(State::kNotFound);
-  if (format == Format::kJson) {
-    Json answer = json_header(now);
-    add_device(answer, *device, now);
-    return print(json_text(answer), code);
-  }
+  if (format == Format::kJson) return print(json_text(json_of(device, assess(device, {}, now), now)), code);
   return print(list_text(*device, Style::of(STDOUT_FILENO), now), code);
 }
 
@@ -181,17 +191,7 @@ int status(const std::string& profile, Format format) {
   if (format == Format::kText) {
     return print(fmt::format("{}: {}\n", state_name(assessment.state), printable(assessment.message)), code);
   }
-  Json answer = json_header(now);
-  answer["state"] = state_name(assessment.state);
-  answer["exit_code"] = code;
-  answer["profile"] = assessment.profile.empty() ? Json() : Json(assessment.profile);
-  answer["message"] = assessment.message;
-  if (device) {
-    add_device(answer, *device, now);
-  } else {
-    answer["identities"] = answer["stores"] = answer["problems"] = Json::array();
-  }
-  return print(json_text(answer), code);
+  return print(json_text(json_of(device, assessment, now)), code);
 }
 
 }  // namespace devtrust::cli

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "identity/der.h"
 #include "identity/process.h"
@@ -42,7 +43,8 @@ Result<void> failed(const std::string& what) {
   return fail(ErrorCode::kAuditFailed, "the audit line cannot be written to " + what + ": " + std::strerror(errno));
 }
 
-Result<void> append(const std::string& path, const std::string& line) {
+/// No line: only sees whether one could be written.
+Result<void> append(const std::string& path, const std::optional<std::string>& line) {
   const int file =
       open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
   if (file < 0) return failed(path);
@@ -57,7 +59,11 @@ Result<void> append(const std::string& path, const std::string& line) {
     close(file);
     return fail(ErrorCode::kAuditFailed, "the audit line cannot be written to " + path + ": " + objection);
   }
-  const std::string text = line + '\n';
+  if (!line) {
+    close(file);
+    return {};
+  }
+  const std::string text = *line + '\n';
   const ssize_t written = write(file, text.data(), text.size());
   if (written >= 0 && written < static_cast<ssize_t>(text.size())) errno = ENOSPC;
   auto result = written == static_cast<ssize_t>(text.size()) ? Result<void>() : failed(path);
@@ -65,7 +71,7 @@ Result<void> append(const std::string& path, const std::string& line) {
   return result;
 }
 
-Result<void> send_to(const std::string& socket_path, const std::string& datagram) {
+Result<void> send_to(const std::string& socket_path, const std::optional<std::string>& datagram) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket_path.size() >= sizeof address.sun_path) {
@@ -75,9 +81,11 @@ Result<void> send_to(const std::string& socket_path, const std::string& datagram
   std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
   const int out = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (out < 0) return failed(socket_path);
-  const ssize_t sent = sendto(out, datagram.data(), datagram.size(), MSG_NOSIGNAL,
-                              reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  auto result = sent == static_cast<ssize_t>(datagram.size()) ? Result<void>() : failed(socket_path);
+  const auto* to = reinterpret_cast<const sockaddr*>(&address);
+  const bool done = !datagram ? connect(out, to, sizeof address) == 0
+                              : sendto(out, datagram->data(), datagram->size(), MSG_NOSIGNAL, to, sizeof address) ==
+                                    static_cast<ssize_t>(datagram->size());
+  auto result = done ? Result<void>() : failed(socket_path);
   close(out);
   return result;
 }
@@ -120,6 +128,11 @@ Audit::Audit(std::string destination, bool required) : required_(required) {
 Audit::~Audit() = default;
 
 bool Audit::enabled() const { return sink_ != nullptr; }
+
+Result<void> Audit::probe() const {
+  if (!sink_) return {};
+  return sink_->kind == Sink::Kind::kFile ? append(sink_->path, std::nullopt) : send_to(sink_->path, std::nullopt);
+}
 
 Result<void> Audit::record(std::string_view operation, const Identity& identity, std::string_view mechanism) const {
   if (!sink_) return {};

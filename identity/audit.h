@@ -23,6 +23,9 @@ class Audit {
   Result<void> record(std::string_view operation, const Identity& identity, std::string_view mechanism) const;
   bool enabled() const;
 
+  /// Whether a line could be written now, without writing one. A file that is missing is made.
+  Result<void> probe() const;
+
  private:
   struct Sink;
   std::unique_ptr<Sink> sink_;
