@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -46,6 +47,12 @@ Result<Bytes> read_whole_file(const std::string& path, std::size_t limit) {
 }
 
 Result<Bytes> read_standard_input(std::size_t limit) { return read_all(STDIN_FILENO, "standard input", limit); }
+
+std::string temporary_folder() {
+  std::error_code error;
+  const std::string folder = std::filesystem::temp_directory_path(error).string();
+  return error ? "/tmp" : folder;
+}
 
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {
   std::string beside = path + ".XXXXXX";

@@ -19,6 +19,9 @@ inline constexpr std::size_t kMaxInput = std::numeric_limits<int>::max();
 Result<Bytes> read_whole_file(const std::string& path, std::size_t limit = kMaxInput);
 Result<Bytes> read_standard_input(std::size_t limit = kMaxInput);
 
+/// Where files that are soon gone are made: TMPDIR, or /tmp.
+std::string temporary_folder();
+
 /// Puts a new file with this mode in the place of whatever `path` names, all at once: a link there is not followed,
 /// nothing there is opened.
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);

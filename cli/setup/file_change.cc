@@ -45,11 +45,39 @@ Error failed(const std::string& path, const char* what) {
           fmt::format("{} cannot be {}: {}", path, what, std::strerror(errno))};
 }
 
-/// What the path leads to, where it is a link.
+/// What the path leads to, where it is a link; it need not be there.
 std::string target_of(const std::string& path) {
+  constexpr int kMaxLinks = 40;  // the kernel's own limit
   std::error_code error;
-  const fs::path target = fs::weakly_canonical(path, error);
-  return error ? path : target.string();
+  fs::path target = path;
+  for (int i = 0; i < kMaxLinks && fs::is_symlink(target, error); ++i) {
+    const fs::path next = fs::read_symlink(target, error);
+    if (error) return path;
+    target = target.parent_path() / next;  // an absolute one replaces what is before it
+  }
+  const fs::path canonical = fs::weakly_canonical(target, error);
+  return error ? target.string() : canonical.string();
+}
+
+/// Makes the folders above `path` that are missing. Root makes none in another user's folder, who could not change what
+/// is in them afterwards.
+Result<void> make_folders(const fs::path& path, bool shared) {
+  std::vector<fs::path> missing;
+  std::error_code error;
+  fs::path folder = path.parent_path();
+  for (; !folder.empty() && !fs::exists(folder, error); folder = folder.parent_path()) missing.push_back(folder);
+  struct stat status {};
+  if (geteuid() == 0 && stat(folder.c_str(), &status) == 0 && status.st_uid != 0) {
+    return fail(ErrorCode::kAccessDenied, folder.string() + " belongs to another user: run this as that user");
+  }
+  for (; !missing.empty(); missing.pop_back()) {
+    const std::string name = missing.back().string();
+    if (mkdir(name.c_str(), 0777) != 0 && errno != EEXIST) {
+      return fail(ErrorCode::kAccessDenied, fmt::format("{} cannot be made: {}", name, std::strerror(errno)));
+    }
+    if (shared) chmod(name.c_str(), 0755);  // whatever the umask takes away
+  }
+  return {};
 }
 
 /// A file that is there while nobody else may change PATH; it becomes PATH, or goes away.
@@ -88,11 +116,8 @@ Result<void> replace(const FileChange& change, const std::string& path) {
   if (exists && status.st_uid != geteuid()) {
     return fail(ErrorCode::kAccessDenied, path + " belongs to another user: run this as that user");
   }
-  std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
-  if (error) {
-    return fail(ErrorCode::kAccessDenied,
-                fmt::format("{} cannot be made: {}", fs::path(path).parent_path().string(), error.message()));
+  if (!exists) {
+    if (auto made = make_folders(path, change.shared); !made) return made;
   }
   Lock lock(path, exists ? status.st_mode & 07777U : change.mode);
   if (!lock.held()) {
@@ -117,6 +142,10 @@ Result<void> replace(const FileChange& change, const std::string& path) {
 }  // namespace
 
 Result<std::optional<std::string>> read_if_there(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    return fail(ErrorCode::kInvalidConfig, path + " is not a regular file, so that nothing can be kept in it");
+  }
   auto content = read_whole_file(path);
   if (content && content->size() > kMaxFile) return fail(ErrorCode::kInvalidArgument, path + " is longer than 16 MiB");
   if (content) return std::optional(std::string(as_text(*content)));

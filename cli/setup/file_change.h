@@ -14,11 +14,12 @@ struct FileChange {
   std::string path;
   std::optional<std::string> before, after;  ///< nothing: there is no such file
   mode_t mode = 0644;                        ///< of a file that is new
+  bool shared = false;                       ///< every user is to read it: so are folders that are made for it
 
   bool empty() const { return before == after; }
 };
 
-/// What `path` holds; nothing where there is no such file. At most 16 MiB.
+/// What `path` holds; nothing where there is no such file. At most 16 MiB. An error where it is no regular file.
 Result<std::optional<std::string>> read_if_there(const std::string& path);
 
 /// As `diff -u` prints it; empty where nothing changes.

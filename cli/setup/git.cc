@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "cli/device.h"
+#include "cli/files.h"
 #include "cli/programs.h"
 #include "cli/setup/marked_block.h"
 #include "cli/subprocess.h"
@@ -65,12 +66,12 @@ std::string lines_of(const std::vector<Setting>& all) {
 /// The file that `git config --global` or `--system` writes.
 Result<std::string> config_file(bool system) {
   const std::string named = environment(system ? "GIT_CONFIG_SYSTEM" : "GIT_CONFIG_GLOBAL");
-  if (!named.empty()) return expand_home(named);
+  std::error_code error;
+  if (!named.empty()) return fs::absolute(expand_home(named), error).string();
   if (system) return std::string("/etc/gitconfig");
   const std::string home = home_directory();
   if (home.empty())
     return fail(ErrorCode::kNotFound, "this user has no home directory, where git's configuration would be");
-  std::error_code error;
   const std::string own = home + "/.gitconfig";
   const std::string xdg = config_home() + "/git/config";
   return !fs::exists(own, error) && fs::exists(xdg, error) ? xdg : own;
@@ -90,7 +91,7 @@ Result<void> check_syntax(const std::string& path) {
 
 /// What git would read once the file is this; in a copy, since nothing is written yet.
 Result<void> check_effect(const std::string& path, const std::string& content, const std::vector<Setting>& wanted) {
-  std::string copy = (fs::temp_directory_path() / "devtrust-gitconfig-XXXXXX").string();
+  std::string copy = temporary_folder() + "/devtrust-gitconfig-XXXXXX";
   const int file = mkstemp(copy.data());
   if (file < 0 || write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
     if (file >= 0) close(file);
@@ -118,7 +119,8 @@ void note_former(const std::string& path, const std::vector<Setting>& wanted, st
     const auto ended = run({"git", "config", "--file", path, "--get", setting.name()});
     if (!ended || ended->code != 0) continue;
     const std::string value = ended->output.substr(0, ended->output.find('\n'));
-    if (value != setting.value)
+    const bool ours = value.starts_with("devtrust:") || value.ends_with("/devtrust-smimesign");
+    if (value != setting.value && !ours)
       notes.push_back(fmt::format("note: {} was \"{}\"; `devtrust unsetup git` brings it back", setting.name(), value));
   }
 }
@@ -178,7 +180,7 @@ Result<void> plan_trust(const Config& config, const Identity& identity, bool sys
       name, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
   const auto after = kBlock.with(*before, known->value_or("") + "# " + name + ", SHA-256 " + fingerprint + '\n' + pem);
   if (!after) return fail(after);
-  plan.changes.push_back({path, *before, *after, 0644});
+  plan.changes.push_back({path, *before, *after, 0644, system});
   plan.done.push_back(path + ": added the root \"" + name_of(root) + '"');
   plan.done.push_back("SHA-256 " + fingerprint);
   plan.notes.push_back(fmt::format(
@@ -227,7 +229,8 @@ Result<Plan> plan_git_setup(const SetupOptions& options) {
   const auto wanted = settings(chosen->profile, *program);
   const auto known = kBlock.find(before->value_or(""));
   if (!known) return fail(known.error().code, *path + ": " + known.error().message);
-  const auto after = kBlock.with(*before, lines_of(wanted));
+  // What others wrote between our lines stays, before them: so that it is not lost, and that ours count.
+  const auto after = kBlock.with(*before, foreign_settings(known->value_or("")) + lines_of(wanted));
   if (!after) return fail(after);
   // Where our lines still say so, what was added between them stays as it is.
   const bool in_effect = *known && std::ranges::all_of(wanted, [&known](const Setting& setting) {
@@ -235,11 +238,11 @@ Result<Plan> plan_git_setup(const SetupOptions& options) {
   });
   const std::string& result = in_effect ? **before : *after;
   if (auto effective = check_effect(*path, result, wanted); !effective) return fail(effective);
-  plan.changes.push_back({*path, *before, result, 0644});
+  plan.changes.push_back({*path, *before, result, 0644, options.system});
   for (const Setting& setting : wanted)
     plan.done.push_back(fmt::format("{}: {} = {}", *path, setting.name(), setting.value));
-  if (*before && !*known) note_former(*path, wanted, plan.notes);
-  if (options.trust && chosen->identity != nullptr) {
+  if (*before && !in_effect) note_former(*path, wanted, plan.notes);
+  if (!options.no_trust && chosen->identity != nullptr) {
     if (auto trusted = plan_trust(device->config, *chosen->identity, options.system, plan); !trusted)
       return fail(trusted);
   }
@@ -258,7 +261,7 @@ Result<Plan> plan_git_unsetup(const SetupOptions& options) {
     if (!*before) continue;
     const auto after = kBlock.without(**before, file == *path ? foreign_settings : nothing_foreign);
     if (!after) return fail(after.error().code, file + ": " + after.error().message);
-    plan.changes.push_back({file, *before, *after, 0644});
+    plan.changes.push_back({file, *before, *after, 0644, options.system});
     if (*after != *before)
       plan.done.push_back(file + (*after ? ": our lines were taken away" : ": deleted, since it was ours alone"));
   }

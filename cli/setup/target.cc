@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -34,16 +35,31 @@ std::string listed(const std::vector<std::string>& lines) {
   return text;
 }
 
+/// All of them or none.
+Result<void> apply_all(const std::vector<FileChange>& changes) {
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    auto applied = apply(changes[i]);
+    if (applied) continue;
+    Error error = applied.error();
+    while (i-- > 0) {
+      FileChange undo = changes[i];
+      std::swap(undo.before, undo.after);
+      if (auto undone = apply(undo); !undone) error.message += "; and " + undo.path + " stays changed";
+    }
+    return tl::unexpected(std::move(error));
+  }
+  return {};
+}
+
 int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char* nothing) {
   if (!plan) return failure(plan.error().message);
   const bool changes = std::ranges::any_of(plan->changes, [](const FileChange& change) { return !change.empty(); });
   std::string text;
   if (options.dry_run) {
     for (const FileChange& change : plan->changes) text += unified_diff(change);
+    if (changes) write_all(STDERR_FILENO, listed(plan->notes));  // what `patch` reads has no place for them
   } else {
-    for (const FileChange& change : plan->changes) {
-      if (auto applied = apply(change); !applied) return failure(applied.error().message);
-    }
+    if (auto applied = apply_all(plan->changes); !applied) return failure(applied.error().message);
     text = changes ? listed(plan->done) : std::string(nothing) + '\n';
     text += listed(plan->notes);
   }

@@ -10,9 +10,9 @@
 namespace devtrust::cli {
 
 struct SetupOptions {
-  std::string profile;  ///< empty: the one that has a current certificate
-  bool system = false;  ///< for every user of the machine
-  bool trust = true;    ///< copy the root of the certificate's chain into the roots that are believed
+  std::string profile;    ///< empty: the one that has a current certificate
+  bool system = false;    ///< for every user of the machine
+  bool no_trust = false;  ///< do not copy the root of the certificate's chain into the roots that are believed
   bool dry_run = false;
 };
 

@@ -1,11 +1,12 @@
 """devtrust setup git and unsetup git: the exact change, once, and back to the byte."""
 
+import os
 import re
 import subprocess
 
 import pytest
 
-from programs import give_away, run
+from programs import as_user, environment, give_away, run
 from stores import Pki
 from test_command import Command
 
@@ -159,6 +160,22 @@ def test_changed_values_are_set_again(devtrust, home):
     assert settings(home)["gpg.x509.program"] == str(devtrust.program.with_name("devtrust-smimesign"))
 
 
+@pytest.mark.parametrize("changed", [("gpg.x509.program", "/usr/bin/old"), ("user.signingKey", "0xABCDEF01")])
+def test_what_stands_between_our_lines_outlives_a_change_of_them(devtrust, home, changed):
+    """git writes into the last section of a name, which is ours where there was none."""
+    devtrust.run("setup", "git")
+    for key, value in (("user.name", "Late Comer"), ("core.pager", "cat"), changed):
+        home.run(["git", "config", "--global", key, value])
+    ended = devtrust.run("setup", "git", "-p", "okta")
+    assert ended.returncode == 0 and f'note: {changed[0]} was "{changed[1]}"' in ended.stdout.replace("\n", " ")
+    now = settings(home)
+    assert now["user.signingkey"] == "devtrust:okta" and now["gpg.x509.program"].endswith("/devtrust-smimesign")
+    assert now["user.name"] == "Late Comer" and now["core.pager"] == "cat"
+    assert devtrust.run("setup", "git", "-p", "okta").stdout.startswith("Already set up")
+    devtrust.run("unsetup", "git")
+    assert settings(home) == {"user.name": "Late Comer", "core.pager": "cat", changed[0].lower(): changed[1]}
+
+
 def test_overridden_behind_our_lines(devtrust, home):
     devtrust.run("setup", "git")
     path = home.folder / ".gitconfig"
@@ -189,6 +206,60 @@ def test_a_linked_file_stays_a_link(devtrust, home):
     assert BEGIN in (home.folder / "dotfiles/gitconfig").read_text()
     devtrust.run("unsetup", "git")
     assert (home.folder / "dotfiles/gitconfig").read_text() == HAND_WRITTEN
+
+
+def test_a_link_that_leads_nowhere_yet(devtrust, home):
+    (home.folder / ".gitconfig").symlink_to("dot/gitconfig")
+    assert devtrust.run("setup", "git").returncode == 0
+    assert (home.folder / ".gitconfig").is_symlink() and BEGIN in (home.folder / "dot/gitconfig").read_text()
+    devtrust.run("unsetup", "git")
+    assert (home.folder / ".gitconfig").is_symlink() and not (home.folder / "dot/gitconfig").exists()
+
+
+@pytest.mark.parametrize("path", ["own", "folder/own"])
+def test_a_file_that_is_named_from_where_we_are(devtrust, home, path):
+    variables = {"GIT_CONFIG_GLOBAL": path}
+    ended = home.run(["sh", "-c", 'cd "$HOME" && exec "$0" setup git', devtrust.program], check=False, variables=variables)
+    assert ended.returncode == 0 and BEGIN in (home.folder / path).read_text(), ended.stdout
+
+
+def test_what_is_no_file_is_left_alone(devtrust, home):
+    """GIT_CONFIG_GLOBAL=/dev/null is what CI systems set, where we may be root; a pipe would keep us waiting."""
+    pipe = home.folder / "pipe"
+    os.mkfifo(pipe)
+    for path in ("/dev/null", pipe):
+        for what in ("setup", "unsetup"):
+            ended = devtrust.run(what, "git", "--no-trust" if what == "setup" else "--dry-run", variables={"GIT_CONFIG_GLOBAL": path})
+            assert ended.returncode == 1 and f"{path} is not a regular file" in ended.stdout, ended.stdout
+    assert pipe.is_fifo()
+
+
+def test_all_or_nothing(devtrust, home):
+    """Where the second file cannot be written, the first one is as it was."""
+    home.write(".gitconfig", HAND_WRITTEN)
+    (home.folder / ".config/devtrust").mkdir(parents=True)
+    give_away(home.folder)
+    (home.folder / ".config/devtrust").chmod(0o555)
+    before = files(home)
+    ended = devtrust.run("setup", "git")
+    (home.folder / ".config/devtrust").chmod(0o755)
+    assert ended.returncode == 1 and "roots.pem cannot be written: Permission denied" in ended.stdout
+    assert files(home) == before
+
+
+def test_without_a_folder_for_temporary_files(devtrust, home):
+    for arguments in (["setup", "git"], ["doctor"], ["exec", "--", "true"]):
+        ended = devtrust.run(*arguments, variables={"TMPDIR": "/dev/null/none"})
+        assert "an error of its own" not in ended.stdout, ended.stdout
+    assert devtrust.run("exec", "--", "true", variables={"TMPDIR": "/dev/null/none"}).returncode == 0
+
+
+def test_dry_run_says_what_to_know_beside_the_diff(devtrust, home):
+    home.write(".gitconfig", "[gpg]\n\tformat = ssh\n")
+    shown = subprocess.run(as_user([str(devtrust.program), "setup", "git", "--dry-run"]), env=environment(home.folder), check=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "note: gpg.format was" in shown.stderr and "now counts as good" in shown.stderr.replace("\n", " ")
+    assert "note:" not in shown.stdout and shown.stdout.startswith("--- ")
 
 
 def test_the_xdg_file(devtrust, home):
@@ -316,8 +387,10 @@ IN_ANOTHER_ETC = """
 mount --bind "$1" /etc
 shift
 devtrust=$1
+umask 077
 "$devtrust" setup git --system
 [ "$(stat -c %a /etc/gitconfig /etc/devtrust/roots.pem | sort -u)" = 644 ]
+[ "$(stat -c %a /etc/devtrust)" = 755 ]
 git -c user.name=A -c user.email=a@example.com commit -q -S --allow-empty -m signed
 [ "$(git log -1 --format=%G?)" = G ]
 cat /etc/gitconfig /etc/devtrust/roots.pem
