@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <optional>
 
 #include "cli/completion.h"
@@ -36,10 +37,16 @@ class Command {
 
   int run(int argc, char** argv) {
     if (argc > 1 && std::string_view(argv[1]) == kCompleteCommand) return complete(app_, {argv + 2, argv + argc});
+    if (argc > 1 && argv[1][0] != '-' &&
+        app_.get_subcommands([argv](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
+      complain(std::string("there is no command \"") + argv[1] + "\": `devtrust --help` shows what there is");
+      return kUsage;
+    }
     try {
       app_.parse(argc, argv);
     } catch (const CLI::Success& help) {
-      return app_.exit(help);
+      const int code = app_.exit(help);
+      return std::cout.flush() ? code : 1;
     } catch (const CLI::ParseError& error) {
       complain(std::string(error.what()) + ": `devtrust --help` shows what there is");
       return kUsage;
@@ -85,7 +92,7 @@ class Command {
     command
         ->add_option("-p,--profile", setup_.profile, "the profile to use (default: the one with a current certificate)")
         ->type_name("NAME");
-    command->add_flag("--no-trust{false}", setup_.trust,
+    command->add_flag("--no-trust", setup_.no_trust,
                       "do not copy the root of the certificate's chain to the roots that are believed");
     add_setup_options(command);
     command = add("unsetup", "Undo what setup did, to the byte", [this] { return unsetup(target_, setup_); });
@@ -136,6 +143,7 @@ class Command {
     command
         ->add_option("-o,--output", pem_folder_,
                      "the folder for chain.pem and key.pem (default: both to standard output)")
+        ->check([](const std::string& folder) { return folder.empty() ? "the folder has no name" : std::string(); })
         ->type_name("DIR");
     add_profile(add("uri", "Show the names by which programs know the identity", [this] { return uri(profile_); }));
     command = add("exec", "Run a program with the provider and the module active",

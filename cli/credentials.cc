@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 
 #include "cli/device.h"
 #include "cli/files.h"
@@ -80,8 +81,7 @@ class ScratchFolder {
  public:
   ScratchFolder() {
     const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-    for (const std::string& parent :
-         {std::string(runtime != nullptr ? runtime : ""), fs::temp_directory_path().string()}) {
+    for (const std::string& parent : {std::string(runtime != nullptr ? runtime : ""), temporary_folder()}) {
       if (parent.empty()) continue;
       path_ = parent + "/devtrust-exec-XXXXXX";
       if (mkdtemp(path_.data()) != nullptr) return;
@@ -101,16 +101,34 @@ class ScratchFolder {
 };
 
 /// The program's openssl.cnf, or the system's, with our provider behind it: conf/openssl has the same for good.
-std::string openssl_conf(const std::string& provider) {
+Result<std::string> openssl_conf(const std::string& provider) {
+  const ErrorQueueGuard guard;
   char* usual = CONF_get1_default_config_file();
   const std::string base = usual != nullptr ? usual : "";
   OPENSSL_free(usual);
-  std::string text = "openssl_conf = openssl_init\n[openssl_init]\nproviders = provider_sect\n[default]\n";
-  if (!base.empty() && access(base.c_str(), R_OK) == 0) text += ".include " + base + '\n';
-  return text +
-         "[openssl_init]\nproviders = provider_sect\n[provider_sect]\ndevtrust.default = devtrust_default_sect\n"
-         "devtrust = devtrust_sect\n[devtrust_default_sect]\nactivate = 1\n[devtrust_sect]\nmodule = " +
-         provider + "\nactivate = 1\n";
+  std::string init = "openssl_init";
+  std::string providers = "provider_sect";
+  std::string include;
+  if (!base.empty() && access(base.c_str(), R_OK) == 0) {
+    // What libcrypto reads in it is named there, and our lines have to stand in the same sections.
+    const std::unique_ptr<CONF, OpensslDeleter<NCONF_free>> conf(NCONF_new_ex(libctx(), nullptr));
+    long line = 0;
+    if (conf == nullptr || NCONF_load(conf.get(), base.c_str(), &line) <= 0) {
+      return fail(ErrorCode::kInvalidConfig,
+                  fmt::format("{} cannot be read by OpenSSL (line {}): mend it, or set OPENSSL_CONF to another file",
+                              base, std::max(line, 0L)));
+    }
+    const auto named = [&conf](const char* section, const char* key, std::string& name) {
+      if (const char* value = NCONF_get_string(conf.get(), section, key); value != nullptr) name = value;
+    };
+    named(nullptr, "openssl_conf", init);
+    named(init.c_str(), "providers", providers);
+    include = ".include " + base + '\n';
+  }
+  return fmt::format(
+      "openssl_conf = {0}\n{3}[{0}]\nproviders = {1}\n[{1}]\ndevtrust.default = devtrust_default_sect\n"
+      "devtrust = devtrust_sect\n[devtrust_default_sect]\nactivate = 1\n[devtrust_sect]\nmodule = {2}\nactivate = 1\n",
+      init, providers, provider, include);
 }
 
 volatile pid_t running = 0;  // whom `pass_on` passes a signal on to
@@ -199,8 +217,10 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
   if (folder.path().empty())
     return failure(std::string("a folder for the files cannot be made: ") + std::strerror(errno));
   const std::string conf = folder.path() + "/openssl.cnf";
+  const auto settings = openssl_conf(*provider);
+  if (!settings) return failure(settings.error().message);
   auto written = write_files(*files, folder.path());
-  if (written) written = replace_file(conf, openssl_conf(*provider), 0644);
+  if (written) written = replace_file(conf, *settings, 0644);
   if (!written) return failure(written.error().message);
   const std::array<std::pair<const char*, std::string>, 6> variables{{{"OPENSSL_CONF", conf},
                                                                       {"DEVTRUST_CERT", folder.path() + "/chain.pem"},

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/files.h"
 #include "cli/output.h"
 #include "cli/programs.h"
 #include "cli/report.h"
@@ -75,6 +76,9 @@ class Examination {
     std::string files;
     for (const std::string& file : device->config.files) files += (files.empty() ? "" : ", ") + file;
     ok("configuration", files.empty() ? "none, and none is needed" : files);
+    if (auto writable = device->audit->probe(); !writable) {
+      problem("audit", writable.error().message, "see who may write there, or name another place as audit");
+    }
     const Trust trust = Trust::load(device->config);
     for (const std::string& trouble : trust.problems()) problem("configuration", trouble);
     return device;
@@ -111,7 +115,8 @@ class Examination {
       const auto current = snapshot.current(profile.name, now_);
       if (!current) {
         problem(profile.name, current.error().message);
-        examine_agent(profile.name, snapshot);
+        const auto& identities = snapshot.identities(profile.name);
+        if (identities.empty() || now_ >= identities.front()->leaf->not_before()) examine_agent(profile.name, snapshot);
         continue;
       }
       examine_current(device, profile.name, **current);
@@ -127,6 +132,8 @@ class Examination {
       examine_agent(profile, *device.snapshot);
     } else {
       ok(profile, validity);
+      if (!has_agent(profile))
+        off(profile, kNoAgent + std::string(", so nobody will renew the certificate"), kInstallAgain);
     }
     if (identity.chain.complete) {
       ok(profile, "the chain is complete, up to \"" +
@@ -143,6 +150,7 @@ class Examination {
   /// Signs and verifies: whether the key is the certificate's, and works.
   void examine_key(const Device& device, const std::string& profile, const Identity& identity) {
     if (identity.login != nullptr && !identity.login->unlocked()) {
+      locked_ = true;
       problem(profile, identity.location + " needs its password before the key can be used",
               "name a pin_source for this store in the configuration, or give the password to each program");
       return;
@@ -183,25 +191,24 @@ class Examination {
     }
   }
 
+  static bool has_agent(const std::string& profile) {
+    std::error_code error;
+    return profile != "jumpcloud" || std::filesystem::exists("/opt/jc", error);
+  }
+  static constexpr const char* kNoAgent = "JumpCloud's agent is not on this machine (/opt/jc is missing)";
+  static constexpr const char* kInstallAgain =
+      "install the agent again; where the device was removed on purpose, delete the certificate with certutil -F";
+
   /// Why nobody renews.
   void examine_agent(const std::string& profile, const Snapshot& snapshot) {
-    constexpr const char* kJumpCloudAgent = "/opt/jc";
-    std::error_code error;
-    if (profile == "jumpcloud" && !std::filesystem::exists(kJumpCloudAgent, error)) {
-      problem(
-          profile,
-          fmt::format("JumpCloud's agent is not on this machine ({} is missing), so nobody renews the certificate",
-                      kJumpCloudAgent),
-          "install the agent again; where the device was removed on purpose, delete the certificate with certutil -F");
-      return;
+    if (!has_agent(profile)) {
+      return problem(profile, kNoAgent + std::string(", so nobody renews the certificate"), kInstallAgain);
     }
     const auto& identities = snapshot.identities(profile);
     if (identities.empty()) return;
     const Certificate& newest = *identities.front()->leaf;
     if (now_ - newest.not_after() > newest.not_after() - newest.not_before()) {
-      problem(
-          profile, "the certificate expired so long ago that its agent seems to be gone",
-          "install the agent again; where the device was removed on purpose, delete the certificate with certutil -F");
+      problem(profile, "the certificate expired so long ago that its agent seems to be gone", kInstallAgain);
     }
   }
 
@@ -258,13 +265,19 @@ class Examination {
   }
 
   void examine_git() {
+    const auto listed = cli::run({"git", "config", "--list"});
+    if (!listed) return off("git", "is not installed", {});
+    if (listed->code != 0) {
+      return problem("git", "does not start with its configuration: " + first_line(listed->errors),
+                     "mend that file first");
+    }
     const auto format = setting("gpg.format");
-    if (!format) return off("git", "is not installed", {});
     if (*format != "x509") return off("git", "does not sign with the device certificate", "devtrust setup git");
     const std::string program = setting("gpg.x509.program")->empty() ? "gpgsm" : *setting("gpg.x509.program");
     if (program.find("devtrust-smimesign") == std::string::npos) {
       return off("git", "signs by another program, " + program, "devtrust setup git");
     }
+    if (locked_) return off("git", "is set up; it was not tried, since it would ask for the password", {});
     const std::string key = *setting("user.signingKey");
     const std::string data = "devtrust doctor\n";
     const auto made = cli::run({program, "-bsau", key.empty() ? "devtrust:" : key}, data);
@@ -277,7 +290,7 @@ class Examination {
   }
 
   void examine_trust(const std::string& program, const std::string& signature, const std::string& data) {
-    std::string path = (std::filesystem::temp_directory_path() / "devtrust-doctor-XXXXXX").string();
+    std::string path = temporary_folder() + "/devtrust-doctor-XXXXXX";
     const int file = mkstemp(path.data());
     if (file < 0 || !write_all(file, signature)) {
       if (file >= 0) close(file);
@@ -310,6 +323,7 @@ class Examination {
   }
 
   Time now_;
+  bool locked_ = false;  // a store needs a password, which we ask nobody for
   std::vector<Line> lines_;
 };
 

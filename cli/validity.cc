@@ -23,7 +23,7 @@ std::string validity_text(const Certificate& certificate, Time now) {
   const std::string valid = count > 0 ? fmt::format("valid {} more day{}", count, count == 1 ? "" : "s")
                                       : "valid for another " + span_text(left);
   const auto until_due = renewal_due(certificate) - now;
-  if (until_due <= std::chrono::seconds(0)) return valid + ", renewal overdue since " + span_text(-until_due);
+  if (until_due <= std::chrono::seconds(0)) return valid + ", renewal overdue for " + span_text(-until_due);
   if (until_due < days(1)) return valid + ", renewal due today";
   return fmt::format("{}, renewal due in about {}", valid, until_due / days(1));
 }

@@ -84,7 +84,7 @@ def test_status_says_what_to_do(make_state):
     expected = {"usable": r'"JumpCloud.*" is valid (19|20) more days, renewal due in about (9|10)$',
                 "not-found": "no .* was found in any of the places that were looked at",
                 "expired": r"expired (9|10) days ago .*: see that the agent runs and renews it",
-                "renewal-overdue": r"valid [45] more days, renewal overdue since [45] days: see that the agent runs",
+                "renewal-overdue": r"valid [45] more days, renewal overdue for [45] days: see that the agent runs",
                 "locked": "needs its password .* name a pin_source for this store",
                 "misconfigured": r"config\.toml:1:9: audit must be a string"}
     for state, text in expected.items():
@@ -204,6 +204,32 @@ def test_list_says_why_others_are_not_used(devtrust, make_home, pki):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_list_answers_programs_as_status_does(make_state, schema):
+    for state in STATES:
+        if state != "misconfigured":
+            answer = make_state(state).json("list", "--json")
+            check(answer, schema)
+            assert answer["state"] == state
+
+
+def test_list_says_that_the_same_is_used_from_elsewhere(devtrust, make_home):
+    home = make_home(fresh=True)
+    home.database.copy(home.folder / ".local/share/pki/nssdb")
+    give_away(home.folder)
+    assert "not used: the same one is used from another store" in Command(devtrust, home).run("list").stdout
+
+
+def test_an_audit_that_has_to_be_and_cannot(devtrust, make_home):
+    """No signature could be made: that is not usable."""
+    home = make_home(fresh=True)
+    home.write(".config/devtrust/config.toml", 'audit = "/dev/null/none"\naudit_required = true\n')
+    ended = Command(devtrust, home).run("status")
+    assert ended.returncode == 6 and "since audit_required is true: the audit line cannot be written to /dev/null/none" in ended.stdout
+    home.write(".config/devtrust/config.toml", 'audit = "~/audit"\naudit_required = true\n')
+    assert Command(devtrust, home).run("status").returncode == 0
+    assert (home.folder / "audit").read_text() == ""
+
+
 def test_list_where_nothing_is(make_state):
     ended = make_state("not-found").run("list")
     assert ended.returncode == 2
@@ -232,6 +258,16 @@ def test_wrong_command_lines(usable, arguments):
     ended = usable.run(*arguments)
     assert ended.returncode == 1
     assert re.fullmatch(r"devtrust: .*`devtrust --help` shows what there is\n", ended.stdout)
+
+
+def test_an_unknown_command_is_named(usable):
+    ended = usable.run("nonsense", "--json")
+    assert ended.stdout == 'devtrust: there is no command "nonsense": `devtrust --help` shows what there is\n'
+
+
+def test_pem_into_a_folder_without_a_name(usable):
+    ended = usable.run("pem", "-o", "")
+    assert ended.returncode == 1 and "the folder has no name" in ended.stdout
 
 
 def test_help_and_version(usable):
@@ -362,6 +398,19 @@ def test_exec_adds_to_the_openssl_conf_that_is_set(usable):
                              "legacy = legacy_sect\n[legacy_sect]\nactivate = 1\n")
     text = usable.run("exec", "--", "openssl", "list", "-providers", variables={"OPENSSL_CONF": base}).stdout
     assert re.findall(r"^  (\w+)$", text, re.MULTILINE) == ["default", "devtrust", "legacy"]
+
+
+def test_exec_adds_to_one_whose_sections_have_other_names(usable):
+    base = usable.home.write("other.cnf", "openssl_conf = my_init\n[my_init]\nproviders = mine\n[mine]\n"
+                             "legacy = legacy_sect\n[legacy_sect]\nactivate = 1\n")
+    text = usable.run("exec", "--", "openssl", "list", "-providers", variables={"OPENSSL_CONF": base}).stdout
+    assert re.findall(r"^  (\w+)$", text, re.MULTILINE) == ["default", "devtrust", "legacy"], text
+
+
+def test_exec_refuses_an_openssl_conf_that_does_not_parse(usable):
+    base = usable.home.write("broken.cnf", "[section\n")
+    ended = usable.run("exec", "--", "true", variables={"OPENSSL_CONF": base})
+    assert ended.returncode == 1 and f"{base} cannot be read by OpenSSL (line 1)" in ended.stdout
 
 
 def test_exec_leaves_nothing_and_passes_the_exit_code(usable):

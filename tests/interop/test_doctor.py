@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from conftest import FileHome
-from programs import give_away, run
+from programs import give_away, on_a_terminal, run
 from stores import LEAF_NAME, NssDatabase, Pki
 from test_command import Command, check
 
@@ -44,10 +44,15 @@ def find(lines, subject, message):
     return line
 
 
+def but_the_agent(lines):
+    """This machine has none."""
+    return [line for line in lines if "agent is not on this machine" not in line[2]]
+
+
 def test_all_is_well(doctor, home, module, p11_kit_module, provider_conf):
     home.add_to_p11_kit(p11_kit_module)
     doctor.run("setup", "git")
-    lines = doctor.lines(variables={"OPENSSL_CONF": provider_conf / "devtrust.cnf"})
+    lines = but_the_agent(doctor.lines(variables={"OPENSSL_CONF": provider_conf / "devtrust.cnf"}))
     assert [line[0] for line in lines] == ["ok"] * len(lines), lines
     assert [line[1] for line in lines] == ["configuration", "store", "jumpcloud", "jumpcloud", "jumpcloud", "module", "p11-kit",
                                            "provider", "git", "git"]
@@ -57,7 +62,7 @@ def test_all_is_well(doctor, home, module, p11_kit_module, provider_conf):
 
 
 def test_what_is_not_set_up_is_no_problem(doctor):
-    lines = doctor.lines()
+    lines = but_the_agent(doctor.lines())
     assert {line[1]: line[3] for line in lines if line[0] == "off"} == {
         "p11-kit": "README.md says how it comes to know it",
         "provider": "export OPENSSL_CONF as README.md has it, or run a program with `devtrust exec`",
@@ -136,7 +141,7 @@ def test_renewal_is_overdue_and_the_agent_gone(doctor, home, pki):
     assert not os.path.exists("/opt/jc"), "JumpCloud's agent is on this machine"
     replace(home, pki.issue("ec:P-256", name=f"{LEAF_NAME[:-8]}55555555", valid_from=-25, valid_to=5))
     problems = doctor.problems()
-    assert find(problems, "jumpcloud", "renewal overdue since [45] days")[3] == "see that the agent runs"
+    assert find(problems, "jumpcloud", "renewal overdue for [45] days")[3] == "see that the agent runs"
     assert "install the agent again" in find(problems, "jumpcloud", r"JumpCloud's agent is not on this machine \(/opt/jc is missing\)")[3]
     home.renew(pki, "ec:P-256")
     assert not doctor.problems()
@@ -235,6 +240,33 @@ def test_git_without_the_root(doctor):
     assert problem[3].startswith("devtrust setup git")
     doctor.run("setup", "git")
     assert not doctor.problems()
+
+
+def test_a_locked_store_asks_nobody(doctor, home, make_home, programs):
+    """Not even where git is set up, and would sign."""
+    home = make_home(password="secret", fresh=True)
+    doctor = Doctor(programs / "devtrust", home)
+    doctor.run("setup", "git")
+    assert "would ask for the password" in find(doctor.lines(), "git", "is set up")[2]
+    said, code = on_a_terminal([str(doctor.program), "doctor"], home.folder, home.folder)
+    assert code == 1 and "Password" not in said
+
+
+def test_a_git_configuration_that_does_not_parse(doctor, home):
+    home.write(".gitconfig", "[user\n")
+    find(doctor.problems(), "git", "does not start with its configuration: fatal: bad config line 1")
+
+
+def test_an_audit_that_cannot_be_written(doctor, home):
+    home.write(".config/devtrust/config.toml", 'audit = "/dev/null/none"\n')
+    find(doctor.problems(), "audit", "the audit line cannot be written to /dev/null/none")
+    home.write(".config/devtrust/config.toml", f'audit = "syslog:{home.folder}/none"\n')
+    find(doctor.problems(), "audit", "the audit line cannot be written to .*/none: No such file")
+
+
+def test_a_removed_agent_is_told_before_it_matters(doctor):
+    assert not os.path.exists("/opt/jc"), "JumpCloud's agent is on this machine"
+    assert find(doctor.lines(), "jumpcloud", "so nobody will renew the certificate")[0] == "off"
 
 
 def test_git_with_a_program_that_is_gone(doctor, home):

@@ -236,7 +236,7 @@ def test_an_expired_fingerprint_is_told_of_its_successor(make_home, programs, pk
 def test_warns_when_renewal_is_overdue(make_signer, pki):
     answer = make_signer(leaf=pki.issue(valid_from=-25, valid_to=5)).sign(DATA)
     assert answer.code == 0 and "SIG_CREATED" in answer.words()
-    assert re.search(r"warning: .* is valid [45] more days, renewal overdue since [45] days: see that the agent runs", answer.said)
+    assert re.search(r"warning: .* is valid [45] more days, renewal overdue for [45] days: see that the agent runs", answer.said)
 
 
 @pytest.mark.parametrize("kind, expected", [("ed25519", "is of type Ed25519, with which OpenSSL 3.0 makes no CMS signatures"),

@@ -31,10 +31,10 @@ TEST(Validity, IsSaidAsAPersonWould) {
   EXPECT_EQ(at(days(12)), "valid 12 more days, renewal due in about 2");
   EXPECT_EQ(at(days(11) - hours(1)), "valid 10 more days, renewal due today");
   EXPECT_EQ(at(days(10) + hours(1)), "valid 10 more days, renewal due today");
-  EXPECT_EQ(at(days(10)), "valid 10 more days, renewal overdue since 1 minute");
-  EXPECT_EQ(at(days(5)), "valid 5 more days, renewal overdue since 5 days");
-  EXPECT_EQ(at(days(1)), "valid 1 more day, renewal overdue since 9 days");
-  EXPECT_EQ(at(hours(3)), "valid for another 3 hours, renewal overdue since 9 days");
+  EXPECT_EQ(at(days(10)), "valid 10 more days, renewal overdue for 1 minute");
+  EXPECT_EQ(at(days(5)), "valid 5 more days, renewal overdue for 5 days");
+  EXPECT_EQ(at(days(1)), "valid 1 more day, renewal overdue for 9 days");
+  EXPECT_EQ(at(hours(3)), "valid for another 3 hours, renewal overdue for 9 days");
   EXPECT_EQ(at(days(31)), "not valid before " + time_text(leaf().not_before()));
   EXPECT_EQ(at(-minutes(5)), "expired 5 minutes ago (" + date_text(leaf().not_after()) + ")");
 }
