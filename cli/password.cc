@@ -172,24 +172,41 @@ Answer ask_pinentry(const std::string& description, const std::string& error) {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// Ends a read instead of the process, which has to give the terminal its echo back first.
+/// Ends a wait instead of the process, which has to give the terminal its echo back first. Outside of the wait the
+/// signals are held back: one that came just before it would otherwise be noted, and waited past.
 class Interruptible {
  public:
   Interruptible() {
     interrupted = 0;
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int signal : kSignals) sigaddset(&held, signal);
+    pthread_sigmask(SIG_BLOCK, &held, &mask_before_);
     struct sigaction action {};
     action.sa_handler = [](int) { interrupted = 1; };
     for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals.at(i), &action, &before_.at(i));
   }
   ~Interruptible() {
     for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals.at(i), &before_.at(i), nullptr);
+    pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
   }
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;
 
+  /// Whether there is something to read, rather than a signal or an error.
+  bool wait_for_input(int descriptor) const {
+    pollfd input{descriptor, POLLIN, 0};
+    int ready = 0;
+    do {
+      ready = ppoll(&input, 1, nullptr, &mask_before_);
+    } while (ready < 0 && errno == EINTR && interrupted == 0);
+    return ready > 0;
+  }
+
  private:
   static constexpr std::array<int, 4> kSignals{SIGINT, SIGQUIT, SIGTERM, SIGHUP};
   std::array<struct sigaction, 4> before_{};
+  sigset_t mask_before_{};
 };
 
 Answer ask_terminal(const std::string& description, const std::string& error) {
@@ -206,10 +223,7 @@ Answer ask_terminal(const std::string& description, const std::string& error) {
     tcsetattr(terminal, TCSAFLUSH, &silent);
     write_all(terminal, error.empty() ? description + "\nPassword: " : error + "\nPassword: ");
     SecureBytes line(kMaxLine);
-    ssize_t got = 0;
-    do {
-      got = read(terminal, line.data(), line.size());
-    } while (got < 0 && errno == EINTR && interrupted == 0);
+    const ssize_t got = signals.wait_for_input(terminal) ? read(terminal, line.data(), line.size()) : -1;
     tcsetattr(terminal, TCSAFLUSH, &before);
     write_all(terminal, "\n");
     if (got > 0) {
