@@ -20,7 +20,7 @@ namespace {
 
 Result<Bytes> read_all(int descriptor, const std::string& name, std::size_t limit) {
   Bytes content;
-  std::array<std::uint8_t, 65536> buffer{};
+  std::array<std::uint8_t, 8192> buffer{};
   for (;;) {
     const ssize_t got = read(descriptor, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
