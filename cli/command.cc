@@ -88,7 +88,9 @@ class Command {
 
   void add_setup() {
     CLI::App* command = add("setup", "Set a program up to use the identity", [this] { return setup(target_, setup_); });
-    command->add_option("target", target_, "git")->required()->type_name("TARGET");
+    command->add_option("target", target_, "git, p11-kit, openssl, ssh, or all that are installed")
+        ->required()
+        ->type_name("TARGET|all");
     command
         ->add_option("-p,--profile", setup_.profile, "the profile to use (default: the one with a current certificate)")
         ->type_name("NAME");
@@ -96,7 +98,7 @@ class Command {
                       "do not copy the root of the certificate's chain to the roots that are believed");
     add_setup_options(command);
     command = add("unsetup", "Undo what setup did, to the byte", [this] { return unsetup(target_, setup_); });
-    command->add_option("target", target_, "git, or all")->required()->type_name("TARGET|all");
+    command->add_option("target", target_, "git, p11-kit, openssl, ssh, or all")->required()->type_name("TARGET|all");
     add_setup_options(command);
   }
   void add_setup_options(CLI::App* command) {

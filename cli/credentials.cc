@@ -1,7 +1,6 @@
 #include "cli/credentials.h"
 
 #include <fmt/format.h>
-#include <openssl/conf.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,10 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 
 #include "cli/device.h"
 #include "cli/files.h"
+#include "cli/openssl_conf.h"
 #include "cli/openssl_types.h"
 #include "cli/output.h"
 #include "cli/programs.h"
@@ -99,37 +98,6 @@ class ScratchFolder {
  private:
   std::string path_;
 };
-
-/// The program's openssl.cnf, or the system's, with our provider behind it: conf/openssl has the same for good.
-Result<std::string> openssl_conf(const std::string& provider) {
-  const ErrorQueueGuard guard;
-  char* usual = CONF_get1_default_config_file();
-  const std::string base = usual != nullptr ? usual : "";
-  OPENSSL_free(usual);
-  std::string init = "openssl_init";
-  std::string providers = "provider_sect";
-  std::string include;
-  if (!base.empty() && access(base.c_str(), R_OK) == 0) {
-    // What libcrypto reads in it is named there, and our lines have to stand in the same sections.
-    const std::unique_ptr<CONF, OpensslDeleter<NCONF_free>> conf(NCONF_new_ex(libctx(), nullptr));
-    long line = 0;
-    if (conf == nullptr || NCONF_load(conf.get(), base.c_str(), &line) <= 0) {
-      return fail(ErrorCode::kInvalidConfig,
-                  fmt::format("{} cannot be read by OpenSSL (line {}): mend it, or set OPENSSL_CONF to another file",
-                              base, std::max(line, 0L)));
-    }
-    const auto named = [&conf](const char* section, const char* key, std::string& name) {
-      if (const char* value = NCONF_get_string(conf.get(), section, key); value != nullptr) name = value;
-    };
-    named(nullptr, "openssl_conf", init);
-    named(init.c_str(), "providers", providers);
-    include = ".include " + base + '\n';
-  }
-  return fmt::format(
-      "openssl_conf = {0}\n{3}[{0}]\nproviders = {1}\n[{1}]\ndevtrust.default = devtrust_default_sect\n"
-      "devtrust = devtrust_sect\n[devtrust_default_sect]\nactivate = 1\n[devtrust_sect]\nmodule = {2}\nactivate = 1\n",
-      init, providers, provider, include);
-}
 
 volatile pid_t running = 0;  // whom `pass_on` passes a signal on to
 
@@ -217,7 +185,7 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
   if (folder.path().empty())
     return failure(std::string("a folder for the files cannot be made: ") + std::strerror(errno));
   const std::string conf = folder.path() + "/openssl.cnf";
-  const auto settings = openssl_conf(*provider);
+  const auto settings = openssl_conf(openssl_conf_file(), *provider);
   if (!settings) return failure(settings.error().message);
   auto written = write_files(*files, folder.path());
   if (written) written = replace_file(conf, *settings, 0644);

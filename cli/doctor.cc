@@ -11,9 +11,12 @@
 #include <set>
 
 #include "cli/files.h"
+#include "cli/openssl_conf.h"
 #include "cli/output.h"
 #include "cli/programs.h"
 #include "cli/report.h"
+#include "cli/setup/openssl.h"
+#include "cli/setup/ssh.h"
 #include "cli/subprocess.h"
 #include "cli/trust.h"
 #include "cli/validity.h"
@@ -52,6 +55,7 @@ class Examination {
     examine_module();
     examine_p11_kit();
     examine_provider();
+    examine_ssh();
     examine_git();
     return std::move(lines_);
   }
@@ -230,14 +234,15 @@ class Examination {
     if (listed->output.find("library-manufacturer: devtrust") != std::string::npos)
       return ok("p11-kit", "knows the module");
     // It passes over a module that it cannot load, and says nothing.
-    for (const std::string& folder : {config_home() + "/pkcs11/modules", std::string("/etc/pkcs11/modules"),
-                                      std::string("/usr/share/p11-kit/modules")}) {
-      const std::string file = folder + "/devtrust.module";
+    for (const auto& [folder, system] : {std::pair(config_home(), false), std::pair(std::string("/etc"), true)}) {
+      const std::string file = folder + "/pkcs11/modules/devtrust.module";
       if (access(file.c_str(), F_OK) != 0) continue;
       return problem("p11-kit", "has " + file + ", and does not load the module that it names",
-                     "see that the path in that file is right, and that other users may read it");
+                     std::string(system ? "as root, delete that file, then: devtrust setup p11-kit --system"
+                                        : "delete that file, then: devtrust setup p11-kit") +
+                         "; where that does not help, see whether pkcs11.conf has user-config: none");
     }
-    off("p11-kit", "does not know the module", "README.md says how it comes to know it");
+    off("p11-kit", "does not know the module", "devtrust setup p11-kit");
   }
 
   void examine_provider() {
@@ -257,11 +262,43 @@ class Examination {
                      *path + " cannot be loaded" + (loaded ? ": " + first_line(loaded->errors) : std::string()),
                      "install devtrust again");
     }
-    if (listed->output.find("  devtrust\n") == std::string::npos) {
-      return off("provider", *path + " loads; OpenSSL's programs are not told of it",
-                 "export OPENSSL_CONF as README.md has it, or run a program with `devtrust exec`");
-    }
+    if (listed->output.find("  devtrust\n") == std::string::npos) return examine_openssl_conf(*path);
     ok("provider", *path + " is active");
+  }
+
+  /// Why OpenSSL does not load the provider that can be loaded: it passes over one that is not there, in silence.
+  void examine_openssl_conf(const std::string& provider) {
+    const std::string read = openssl_conf_file();
+    const std::string own = user_openssl_conf();
+    for (const std::string& file : {read, own}) {
+      const std::string named = provider_named_in(file);
+      if (named.empty() || access(named.c_str(), R_OK) == 0) continue;
+      return problem(
+          "provider", file + " names " + named + ", which is not there",
+          file == system_openssl_conf() ? "as root: devtrust setup openssl --system" : "devtrust setup openssl");
+    }
+    if (read != own && !provider_named_in(own).empty()) {
+      return off("provider", provider + " is set up in " + own + ", which this session does not read",
+                 "log in again, or: export OPENSSL_CONF=" + quoted_word(own));
+    }
+    off("provider", provider + " loads; OpenSSL's programs are not told of it",
+        "devtrust setup openssl, or run a program with `devtrust exec`");
+  }
+
+  void examine_ssh() {
+    const auto asked = cli::run({"ssh", "-G", "devtrust.invalid"});
+    if (!asked) return off("ssh", "is not installed", {});
+    if (asked->code != 0) {
+      return problem("ssh", "does not start with its configuration: " + first_line(asked->errors),
+                     "mend that file first");
+    }
+    const std::string module = ssh_module(asked->output);
+    if (module.empty()) return off("ssh", "does not offer the device's key", "devtrust setup ssh");
+    if (module.find("devtrust") == std::string::npos)
+      return off("ssh", "uses another module, " + module, "take its PKCS11Provider out, then: devtrust setup ssh");
+    if (access(module.c_str(), R_OK) != 0)
+      return problem("ssh", "is to load " + module + ", which is not there", "devtrust setup ssh");
+    ok("ssh", "offers the device's key");
   }
 
   void examine_git() {
@@ -290,15 +327,10 @@ class Examination {
   }
 
   void examine_trust(const std::string& program, const std::string& signature, const std::string& data) {
-    std::string path = temporary_folder() + "/devtrust-doctor-XXXXXX";
-    const int file = mkstemp(path.data());
-    if (file < 0 || !write_all(file, signature)) {
-      if (file >= 0) close(file);
-      return problem("git", path + " cannot be written, so that nothing was verified");
-    }
-    close(file);
-    const auto verified = cli::run({program, "--status-fd=1", "--verify", path, "-"}, data);
-    unlink(path.c_str());
+    const TemporaryFile file("doctor", signature);
+    if (file.path().empty())
+      return problem("git", temporary_folder() + " cannot be written to, so that nothing was verified");
+    const auto verified = cli::run({program, "--status-fd=1", "--verify", file.path(), "-"}, data);
     if (verified && verified->code == 0) return ok("git", "verifies what it signs, and trusts it");
     problem(
         "git",

@@ -54,6 +54,25 @@ std::string temporary_folder() {
   return error ? "/tmp" : folder;
 }
 
+TemporaryFile::TemporaryFile(const std::string& name, std::string_view content) {
+  std::string path = temporary_folder() + "/devtrust-" + name + "-XXXXXX";
+  const int file = mkostemp(path.data(), O_CLOEXEC);
+  if (file < 0) return;
+  const bool written = write_all(file, content);
+  const int why = errno;
+  close(file);
+  if (written) {
+    path_ = path;
+  } else {
+    unlink(path.c_str());
+    errno = why;
+  }
+}
+
+TemporaryFile::~TemporaryFile() {
+  if (!path_.empty()) unlink(path_.c_str());
+}
+
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {
   std::string beside = path + ".XXXXXX";
   const int file = mkostemp(beside.data(), O_CLOEXEC);

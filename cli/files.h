@@ -22,6 +22,19 @@ Result<Bytes> read_standard_input(std::size_t limit = kMaxInput);
 /// Where files that are soon gone are made: TMPDIR, or /tmp.
 std::string temporary_folder();
 
+/// A file of the user's alone that is gone when this is.
+class TemporaryFile {
+ public:
+  TemporaryFile(const std::string& name, std::string_view content);
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  const std::string& path() const { return path_; }  ///< empty where it cannot be written; errno says why
+
+ private:
+  std::string path_;
+};
+
 /// Puts a new file with this mode in the place of whatever `path` names, all at once: a link there is not followed,
 /// nothing there is opened.
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);

@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 namespace devtrust::cli {
@@ -31,8 +34,24 @@ Result<std::string> find(const std::string& what, const std::vector<std::string>
 
 Result<std::string> program_path(const std::string& name) { return find(name, {name}); }
 
+bool is_installed(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "";
+  while (!rest.empty()) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
+    if (!folder.empty() && access((fs::path(folder) / program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
 Result<std::string> module_path() {
   return find("the PKCS#11 module", {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-pkcs11.so", "../lib/devtrust-pkcs11.so"});
+}
+
+Result<std::string> p11_kit_module_path() {
+  return find("the PKCS#11 module",
+              {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-p11-kit.so", "../lib/devtrust-p11-kit.so"});
 }
 
 Result<std::string> provider_path() {

@@ -10,8 +10,13 @@ namespace devtrust::cli {
 /// A program that is installed beside this one. kNotFound where it is not there.
 Result<std::string> program_path(const std::string& name);
 
+/// Whether a program of that name is on PATH.
+bool is_installed(const std::string& program);
+
 /// The PKCS#11 module and the OpenSSL provider, of the installation (or the build tree) that this program is in.
 Result<std::string> module_path();
+/// The same by the name under which p11-kit's users open it (design §6: its chain is trusted).
+Result<std::string> p11_kit_module_path();
 Result<std::string> provider_path();
 
 }  // namespace devtrust::cli

@@ -19,16 +19,6 @@ std::atomic<std::uint64_t> forks{0};
 
 void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
 
-std::string password_database_home() {
-  std::vector<char> buffer(1024);
-  passwd entry{};
-  passwd* found = nullptr;
-  while (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == ERANGE && buffer.size() < 1U << 20U) {
-    buffer.resize(buffer.size() * 2);
-  }
-  return found != nullptr && found->pw_dir != nullptr ? found->pw_dir : "";
-}
-
 }  // namespace
 
 bool raised_privileges() {
@@ -43,7 +33,17 @@ std::string environment(const char* name) {
 
 std::string home_directory() {
   std::string home = environment("HOME");
-  return home.empty() || home[0] != '/' ? password_database_home() : home;
+  return home.empty() || home[0] != '/' ? account_home() : home;
+}
+
+std::string account_home() {
+  std::vector<char> buffer(1024);
+  passwd entry{};
+  passwd* found = nullptr;
+  while (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == ERANGE && buffer.size() < 1U << 20U) {
+    buffer.resize(buffer.size() * 2);
+  }
+  return found != nullptr && found->pw_dir != nullptr ? found->pw_dir : "";
 }
 
 std::string config_home() {

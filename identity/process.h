@@ -17,6 +17,8 @@ std::string environment(const char* name);
 /// $HOME, else the password database's; of the effective user (the password database only, where privileges are
 /// raised).
 std::string home_directory();
+/// The password database's, whatever $HOME says: where OpenSSH looks. Of the effective user.
+std::string account_home();
 /// $XDG_CONFIG_HOME, else ~/.config.
 std::string config_home();
 /// `~` and `~/…` expanded.

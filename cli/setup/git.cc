@@ -13,7 +13,6 @@
 #include "cli/device.h"
 #include "cli/files.h"
 #include "cli/programs.h"
-#include "cli/setup/marked_block.h"
 #include "cli/subprocess.h"
 #include "cli/trust.h"
 #include "identity/certificate_text.h"
@@ -91,26 +90,18 @@ Result<void> check_syntax(const std::string& path) {
 
 /// What git would read once the file is this; in a copy, since nothing is written yet.
 Result<void> check_effect(const std::string& path, const std::string& content, const std::vector<Setting>& wanted) {
-  std::string copy = temporary_folder() + "/devtrust-gitconfig-XXXXXX";
-  const int file = mkstemp(copy.data());
-  if (file < 0 || write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
-    if (file >= 0) close(file);
-    return fail(ErrorCode::kIo, copy + " cannot be written");
-  }
-  close(file);
-  Result<void> result;
+  const TemporaryFile copy("gitconfig", content);
+  if (copy.path().empty()) return fail(ErrorCode::kIo, temporary_folder() + " cannot be written to");
   for (const Setting& setting : wanted) {
-    const auto ended = run({"git", "config", "--file", copy, "--get", setting.name()});
+    const auto ended = run({"git", "config", "--file", copy.path(), "--get", setting.name()});
     if (ended && ended->code == 0 && ended->output == setting.value + '\n') continue;
     const std::string other = ended ? ended->output.substr(0, ended->output.find('\n')) : ended.error().message;
-    result = fail(ErrorCode::kInvalidConfig,
-                  fmt::format("{} is set again behind our lines in {}, to \"{}\", and that counts: take it out, "
-                              "or move it before them; nothing was changed",
-                              setting.name(), path, other));
-    break;
+    return fail(ErrorCode::kInvalidConfig,
+                fmt::format("{} is set again behind our lines in {}, to \"{}\", and that counts: take it out, "
+                            "or move it before them; nothing was changed",
+                            setting.name(), path, other));
   }
-  unlink(copy.c_str());
-  return result;
+  return {};
 }
 
 /// What the file says of these keys by itself, so that the user hears what is passed over.
@@ -143,8 +134,6 @@ std::string foreign_settings(std::string_view inside) {
   }
   return kept;
 }
-
-std::string nothing_foreign(std::string_view) { return {}; }
 
 std::string colon_hex(ByteView bytes) {
   std::string text;
@@ -255,16 +244,8 @@ Result<Plan> plan_git_unsetup(const SetupOptions& options) {
   Plan plan;
   const auto path = config_file(options.system);
   if (!path) return fail(path);
-  for (const std::string& file : {*path, roots_file(options.system)}) {
-    const auto before = read_if_there(file);
-    if (!before) return fail(before);
-    if (!*before) continue;
-    const auto after = kBlock.without(**before, file == *path ? foreign_settings : nothing_foreign);
-    if (!after) return fail(after.error().code, file + ": " + after.error().message);
-    plan.changes.push_back({file, *before, *after, 0644, options.system});
-    if (*after != *before)
-      plan.done.push_back(file + (*after ? ": our lines were taken away" : ": deleted, since it was ours alone"));
-  }
+  if (auto taken = plan.take(kBlock, *path, foreign_settings); !taken) return fail(taken);
+  if (auto taken = plan.take(kBlock, roots_file(options.system)); !taken) return fail(taken);
   return plan;
 }
 

@@ -1,7 +1,7 @@
 // `devtrust setup git`: commits and tags signed with the device's certificate, and believed.
 #pragma once
 
-#include "cli/setup/target.h"
+#include "cli/setup/plan.h"
 
 namespace devtrust::cli {
 

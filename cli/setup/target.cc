@@ -9,20 +9,28 @@
 #include <fmt/format.h>
 
 #include "cli/output.h"
+#include "cli/programs.h"
 #include "cli/setup/git.h"
+#include "cli/setup/openssl.h"
+#include "cli/setup/p11_kit.h"
+#include "cli/setup/ssh.h"
 
 namespace devtrust::cli {
 namespace {
 
 struct Target {
   std::string_view name;
+  const char* program;  // whose presence says that there is something to set up
   Result<Plan> (*setup)(const SetupOptions&);
   Result<Plan> (*unsetup)(const SetupOptions&);
 };
 
 constexpr std::string_view kEveryTarget = "all";
 
-constexpr std::array<Target, 1> kTargets{{{"git", plan_git_setup, plan_git_unsetup}}};
+constexpr std::array<Target, 4> kTargets{{{"git", "git", plan_git_setup, plan_git_unsetup},
+                                          {"p11-kit", "p11-kit", plan_p11_kit_setup, plan_p11_kit_unsetup},
+                                          {"openssl", "openssl", plan_openssl_setup, plan_openssl_unsetup},
+                                          {"ssh", "ssh", plan_ssh_setup, plan_ssh_unsetup}}};
 
 int failure(const std::string& message) {
   complain(message);
@@ -87,6 +95,15 @@ std::vector<std::string_view> target_names() {
 }
 
 int setup(const std::string& target, const SetupOptions& options) {
+  if (target == kEveryTarget) {
+    int code = 0;
+    for (const Target& each : kTargets) {
+      if (!is_installed(each.program)) continue;
+      if (!options.dry_run) write_all(STDOUT_FILENO, fmt::format("{}:\n", each.name));
+      code = std::max(code, setup(std::string(each.name), options));
+    }
+    return code;
+  }
   const Target* found = find_target(target);
   if (found == nullptr) return failure(unknown_target(target));
   return carry_out(found->setup(options), options, "Already set up: nothing was changed.");

@@ -43,6 +43,7 @@ def programs(session_folder):
         place = session_folder / "lib" / name
         place.mkdir(parents=True)
         shutil.copy(os.environ[variable], place)
+    (session_folder / "lib/pkcs11/devtrust-p11-kit.so").symlink_to("devtrust-pkcs11.so")
     return folder
 
 

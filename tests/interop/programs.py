@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pty
+import pwd
 import re
 import select
 import shutil
@@ -42,6 +43,31 @@ def as_user(argv):
     if os.geteuid() != 0:
         return argv
     return ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", *argv]
+
+
+def with_mounts(mounts, argv):
+    """The command in a mount namespace of its own, where each source lies over its target: the machine stays as it is."""
+    script = "".join(f"mount --bind '{source}' '{target}' || exit 125; " for target, source in mounts.items())
+    namespace = ["-m"] if os.geteuid() == 0 else ["-rm"]
+    return ["unshare", *namespace, "sh", "-c", script + 'exec "$@"', "sh", *[str(a) for a in argv]]
+
+
+class Account:
+    """The user to whose home, by the password database, `home` belongs: ssh looks nowhere else."""
+
+    def __init__(self, home, folder, uid=UNPRIVILEGED):
+        self.home = home
+        self.uid = uid if os.geteuid() == 0 else 0  # with_mounts makes whoever runs the tests root in there
+        self.passwd = folder / "passwd"
+        lines = [line for line in pathlib.Path("/etc/passwd").read_text().splitlines() if line.split(":")[2] != str(self.uid)]
+        name = pwd.getpwuid(self.uid).pw_name
+        self.passwd.write_text("\n".join([f"{name}:x:{self.uid}:{self.uid}::{home.folder}:/bin/sh", *lines]) + "\n")
+
+    def run(self, argv, check=True, **variables):
+        argv = [str(a) for a in argv]
+        if self.uid:
+            argv = as_user(argv)
+        return run(with_mounts({"/etc/passwd": self.passwd}, argv), home=self.home.folder, cwd=self.home.folder, check=check, variables=variables)
 
 
 def on_a_terminal(argv, home=None, cwd=None, answer=None, **variables):

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from conftest import FileHome
-from programs import give_away, on_a_terminal, run
+from programs import Account, give_away, on_a_terminal, run
 from stores import LEAF_NAME, NssDatabase, Pki
 from test_command import Command, check
 
@@ -49,13 +49,19 @@ def but_the_agent(lines):
     return [line for line in lines if "agent is not on this machine" not in line[2]]
 
 
-def test_all_is_well(doctor, home, module, p11_kit_module, provider_conf):
-    home.add_to_p11_kit(p11_kit_module)
-    doctor.run("setup", "git")
-    lines = but_the_agent(doctor.lines(variables={"OPENSSL_CONF": provider_conf / "devtrust.cnf"}))
+def test_all_is_well(doctor, home, folder):
+    """What is wrong is cured by what doctor says, and then all is well."""
+    account = Account(home, folder)
+    cures = [line[3] for line in doctor.lines() if line[0] == "off" and line[3].startswith("devtrust setup ")]
+    for cure in cures:
+        account.run([doctor.program, *cure.split(",")[0].split()[1:]])
+    cure = find(doctor.lines(), "provider", "which this session does not read")[3]
+    variables = dict([cure.rsplit(" ", 1)[1].split("=", 1)])
+    ended = account.run([doctor.program, "doctor", "--json"], check=False, **variables)
+    lines = but_the_agent([(line["finding"], line["subject"], line["message"], line["cure"]) for line in json.loads(ended.stdout)["lines"]])
     assert [line[0] for line in lines] == ["ok"] * len(lines), lines
     assert [line[1] for line in lines] == ["configuration", "store", "jumpcloud", "jumpcloud", "jumpcloud", "module", "p11-kit",
-                                           "provider", "git", "git"]
+                                           "provider", "ssh", "git", "git"]
     assert find(lines, "jumpcloud", r"is valid (19|20) more days, renewal due in about (9|10)$")
     assert find(lines, "jumpcloud", "the chain is complete, up to \"JumpCloud Production")
     assert find(lines, "jumpcloud", r"the key \(P-256\) is the certificate's, and signs")
@@ -64,8 +70,9 @@ def test_all_is_well(doctor, home, module, p11_kit_module, provider_conf):
 def test_what_is_not_set_up_is_no_problem(doctor):
     lines = but_the_agent(doctor.lines())
     assert {line[1]: line[3] for line in lines if line[0] == "off"} == {
-        "p11-kit": "README.md says how it comes to know it",
-        "provider": "export OPENSSL_CONF as README.md has it, or run a program with `devtrust exec`",
+        "p11-kit": "devtrust setup p11-kit",
+        "provider": "devtrust setup openssl, or run a program with `devtrust exec`",
+        "ssh": "devtrust setup ssh",
         "git": "devtrust setup git"}
 
 
@@ -225,7 +232,43 @@ def test_a_broken_openssl_cnf(doctor, home):
 def test_p11_kit_with_a_wrong_path(doctor, home):
     home.add_to_p11_kit("/nonexistent/devtrust-p11-kit.so")
     message = r"/\.config/pkcs11/modules/devtrust\.module, and does not load the module"
-    assert "see that the path in that file is right" in find(doctor.problems(), "p11-kit", message)[3]
+    assert find(doctor.problems(), "p11-kit", message)[3].startswith("delete that file, then: devtrust setup p11-kit;")
+    (home.folder / ".config/pkcs11/modules/devtrust.module").unlink()
+    doctor.run("setup", "p11-kit")
+    assert find(doctor.lines(), "p11-kit", "knows the module")
+
+
+def test_openssl_with_a_provider_that_is_gone(doctor, home):
+    doctor.run("setup", "openssl")
+    path = home.folder / ".config/devtrust/openssl.cnf"
+    home.write(".config/devtrust/openssl.cnf", path.read_text().replace("/devtrust.so", "/gone.so"))
+    for variables in ({}, {"OPENSSL_CONF": path}):
+        assert find(doctor.problems(variables=variables), "provider", "names .*/gone.so, which is not there")[3] == \
+            "devtrust setup openssl"
+    doctor.run("setup", "openssl")
+    assert find(doctor.lines(variables={"OPENSSL_CONF": path}), "provider", "is active")[0] == "ok"
+
+
+def test_ssh_with_a_module_that_is_not_ours_or_gone(doctor, home, folder):
+    account = Account(home, folder)
+
+    def found(text):
+        home.write(".ssh/config", text).chmod(0o600)
+        lines = json.loads(account.run([doctor.program, "doctor", "--json"], check=False).stdout)["lines"]
+        (line,) = [line for line in lines if line["subject"] == "ssh"]
+        return line["finding"], line["message"], line["cure"]
+
+    assert found("PKCS11Provider /opt/mine.so\n") == \
+        ("off", "uses another module, /opt/mine.so", "take its PKCS11Provider out, then: devtrust setup ssh")
+    finding, message, cure = found("Hots *\n")
+    assert finding == "problem" and message.startswith("does not start with its configuration: ") and cure == "mend that file first"
+    (home.folder / ".ssh/config").unlink()
+    account.run([doctor.program, "setup", "ssh"])
+    gone = (home.folder / ".ssh/config").read_text().replace("devtrust-pkcs11.so", "devtrust-gone.so")
+    finding, message, cure = found(gone)
+    assert (finding, cure) == ("problem", "devtrust setup ssh") and message.endswith("devtrust-gone.so, which is not there")
+    account.run([doctor.program, "setup", "ssh"])
+    assert found((home.folder / ".ssh/config").read_text())[0] == "ok"
 
 
 def test_git_with_a_key_that_is_gone(doctor, home, pki):
