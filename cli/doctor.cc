@@ -274,7 +274,7 @@ class Examination {
       const std::string named = provider_named_in(file);
       if (named.empty() || access(named.c_str(), R_OK) == 0) continue;
       return problem(
-          "provider", file + " names " + named + ", which is not there",
+          "provider", fmt::format("{} names {}, which is not there", file, named),
           file == system_openssl_conf() ? "as root: devtrust setup openssl --system" : "devtrust setup openssl");
     }
     if (read != own && !provider_named_in(own).empty()) {

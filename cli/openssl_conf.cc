@@ -52,7 +52,7 @@ std::string system_openssl_conf() { return std::string(X509_get_default_cert_are
 
 std::string openssl_conf_file() {
   char* usual = CONF_get1_default_config_file();
-  const std::string file = usual != nullptr ? usual : "";
+  std::string file = usual != nullptr ? usual : "";
   OPENSSL_free(usual);
   return file;
 }

@@ -86,7 +86,7 @@ Result<Plan> plan_for_user(const std::string& provider) {
   if (auto put = plan.put(kBlock, session_file(), variable + '\n', 0644, false); !put) return fail(put);
   if (auto put = plan.put(kBlock, shell, "export " + variable + '\n', 0644, false); !put) return fail(put);
   plan.done.push_back(path + ": the provider " + provider + " is active");
-  for (const std::string& file : {session_file(), shell}) plan.done.push_back(file + ": " + variable);
+  for (const std::string& file : {session_file(), shell}) plan.done.push_back(fmt::format("{}: {}", file, variable));
   plan.notes.push_back("It counts from the next login on. In a shell that runs already: export " + variable);
   return plan;
 }
