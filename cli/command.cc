@@ -1,12 +1,14 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iostream>
 #include <optional>
 
 #include "cli/completion.h"
 #include "cli/credentials.h"
 #include "cli/doctor.h"
+#include "cli/fleet.h"
 #include "cli/output.h"
 #include "cli/range.h"
 #include "cli/setup/target.h"
@@ -70,14 +72,23 @@ class Command {
   void add_status() {
     CLI::App* command =
         add("status", "Say in one line, and by the exit code, whether the identity can be used", [this] {
-          return status(profile_, json_ ? Format::kJson : prometheus_ ? Format::kPrometheus : Format::kText);
+          const Format format = json_ ? Format::kJson : prometheus_ ? Format::kPrometheus : Format::kText;
+          return all_users_ ? status_of_all_users(profile_, format, std::chrono::seconds(timeout_))
+                            : status(profile_, format);
         });
     add_profile(command);
     auto* json = command->add_flag("--json", json_, "for programs (docs/status.schema.json)");
     command->add_flag("--prometheus", prometheus_, "metrics for a textfile collector")->excludes(json);
+    auto* all = command->add_flag("--all-users", all_users_, "of every user of this machine, a line each; for root");
+    command
+        ->add_option("--timeout", timeout_, "for --all-users: how long a user's home may take to answer (default: 10)")
+        ->check(CLI::Range(1, 3600))
+        ->type_name("SECONDS")
+        ->needs(all);
     command->footer(
         "Exit codes: 0 usable, 1 usage error, 2 none found, 3 expired, 4 renewal overdue,\n"
-        "5 locked or access denied, 6 misconfigured.");
+        "5 locked or access denied, 6 misconfigured; with --all-users 7 no answer, and of\n"
+        "several the first of 3, 6, 5, 7, 4, 0, 2.");
   }
 
   void add_doctor() {
@@ -172,7 +183,8 @@ class Command {
   std::string profile_, target_, pem_folder_;
   std::optional<std::string> range_;
   std::string policy_;
-  bool json_ = false, prometheus_ = false, sarif_ = false;
+  bool json_ = false, prometheus_ = false, sarif_ = false, all_users_ = false;
+  int timeout_ = 10;
   SetupOptions setup_;
   SmimesignOptions smimesign_;
   std::vector<std::string> program_;

@@ -125,6 +125,12 @@ bool write_all(int descriptor, std::string_view text) {
   return true;
 }
 
+int print_answer(std::string_view text, int code) {
+  if (write_all(STDOUT_FILENO, text)) return code;
+  complain("the answer cannot be written to standard output");
+  return 1;
+}
+
 void set_program(std::string_view name) { program_storage() = name; }
 std::string_view program() { return program_storage(); }
 

@@ -9,6 +9,9 @@ namespace devtrust::cli {
 /// Writes all of it to a descriptor; false where that fails (errno says why).
 bool write_all(int descriptor, std::string_view text);
 
+/// What was asked for, on standard output, and `code`; where it cannot be written 1, after a complaint.
+int print_answer(std::string_view text, int code);
+
 /// One line on standard error: the program's name and what is wrong.
 void complain(std::string_view message);
 /// From now on `complain` writes to the terminal as well, where standard error is not one: git keeps what its signing

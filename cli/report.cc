@@ -65,6 +65,8 @@ const char* state_name(State state) {
       return "renewal-overdue";
     case State::kLocked:
       return "locked";
+    case State::kNoAnswer:
+      return "no-answer";
     case State::kMisconfigured:
       break;
   }

@@ -13,7 +13,7 @@ namespace devtrust::cli {
 /// or goes.
 inline constexpr int kJsonVersion = 1;
 
-/// "usable", "not-found", "expired", "renewal-overdue", "locked", "misconfigured".
+/// "usable", "not-found", "expired", "renewal-overdue", "locked", "misconfigured", "no-answer".
 const char* state_name(State state);
 
 /// Why an identity that could be used is not the current one.

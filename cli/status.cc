@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 
+#include "cli/metrics.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/validity.h"
@@ -17,12 +17,6 @@ namespace devtrust::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-int print(const std::string& text, int code) {
-  if (write_all(STDOUT_FILENO, text)) return code;
-  complain("the answer cannot be written to standard output");
-  return 1;
-}
 
 /// "signs, decrypts", or what else the store allows.
 std::string uses_text(const PrivateKey& key) {
@@ -119,52 +113,23 @@ Json json_of(const Result<Device>& device, const Assessment& assessment, Time no
   return answer;
 }
 
-/// A label's value as the text format escapes it.
-std::string label(std::string_view value) {
-  std::string text;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') text += '\\';
-    text += c == '\n' ? std::string("\\n") : std::string(1, c);
-  }
-  return text;
-}
-
-struct Metric {
-  const char *name, *help;
-  std::string samples;
-};
-
 std::string prometheus_text(const Assessment& assessment, const Result<Device>& device, Time now) {
-  std::array<Metric, 6> metrics{{
-      {"devtrust_info", "Version of devtrust.", fmt::format("devtrust_info{{version=\"{}\"}} 1\n", DEVTRUST_VERSION)},
-      {"devtrust_status", "0 usable, 2 not found, 3 expired, 4 renewal overdue, 5 locked, 6 misconfigured.",
-       fmt::format("devtrust_status{{profile=\"{}\"}} {}\n", label(assessment.profile),
-                   static_cast<int>(assessment.state))},
-      {"devtrust_certificate_current", "1 for the certificate that is used now.", {}},
-      {"devtrust_certificate_not_before_timestamp_seconds", "When the certificate becomes valid.", {}},
-      {"devtrust_certificate_not_after_timestamp_seconds", "When the certificate expires.", {}},
-      {"devtrust_certificate_renewal_due_timestamp_seconds", "When the agent should have renewed the certificate.", {}},
-  }};
-  if (device) {
-    for (const IdentityPtr& identity : all_identities(*device->snapshot, now)) {
-      const Certificate& leaf = *identity->leaf;
-      const auto current = device->snapshot->current(identity->profile, now);
-      const std::string labels = fmt::format("{{profile=\"{}\",sha256=\"{}\",store=\"{}\"}}", label(identity->profile),
-                                             to_hex(leaf.sha256()), label(printable(identity->location)));
-      const auto seconds = [](Time time) { return time.time_since_epoch().count(); };
-      const std::array<std::int64_t, 4> values{current && **current == *identity, seconds(leaf.not_before()),
-                                               seconds(leaf.not_after()), seconds(renewal_due(leaf))};
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        metrics.at(i + 2).samples += fmt::format("{}{} {}\n", metrics.at(i + 2).name, labels, values.at(i));
-      }
-    }
+  Metrics metrics(now);
+  metrics.add_status({}, assessment.profile, static_cast<int>(assessment.state));
+  if (!device) return metrics.text();
+  for (const IdentityPtr& identity : all_identities(*device->snapshot, now)) {
+    const Certificate& leaf = *identity->leaf;
+    const auto current = device->snapshot->current(identity->profile, now);
+    const std::string sha256 = to_hex(leaf.sha256());
+    metrics.add_certificate({}, {.profile = identity->profile,
+                                 .sha256 = sha256,
+                                 .store = identity->location,
+                                 .current = current && **current == *identity,
+                                 .not_before = leaf.not_before(),
+                                 .not_after = leaf.not_after(),
+                                 .renewal_due = renewal_due(leaf)});
   }
-  std::string text;
-  for (const Metric& metric : metrics) {
-    if (metric.samples.empty()) continue;
-    text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", metric.name, metric.help) + metric.samples;
-  }
-  return text;
+  return metrics.text();
 }
 
 }  // namespace
@@ -178,8 +143,8 @@ int list(Format format) {
   }
   const bool found = !all_identities(*device->snapshot, now).empty();
   const int code = found ? 0 : static_cast<int>(State::kNotFound);
-  if (format == Format::kJson) return print(json_text(json_of(device, assess(device, {}, now), now)), code);
-  return print(list_text(*device, Style::of(STDOUT_FILENO), now), code);
+  if (format == Format::kJson) return print_answer(json_text(json_of(device, assess(device, {}, now), now)), code);
+  return print_answer(list_text(*device, Style::of(STDOUT_FILENO), now), code);
 }
 
 int status(const std::string& profile, Format format) {
@@ -187,11 +152,11 @@ int status(const std::string& profile, Format format) {
   const Time now = current_time();
   const Assessment assessment = assess(device, profile, now);
   const int code = static_cast<int>(assessment.state);
-  if (format == Format::kPrometheus) return print(prometheus_text(assessment, device, now), code);
+  if (format == Format::kPrometheus) return print_answer(prometheus_text(assessment, device, now), code);
   if (format == Format::kText) {
-    return print(fmt::format("{}: {}\n", state_name(assessment.state), printable(assessment.message)), code);
+    return print_answer(fmt::format("{}: {}\n", state_name(assessment.state), printable(assessment.message)), code);
   }
-  return print(json_text(json_of(device, assessment, now)), code);
+  return print_answer(json_text(json_of(device, assessment, now)), code);
 }
 
 }  // namespace devtrust::cli

@@ -6,7 +6,15 @@
 namespace devtrust::cli {
 
 /// Exit codes of `devtrust status`; 1 is a usage error.
-enum class State : int { kUsable = 0, kNotFound = 2, kExpired = 3, kOverdue = 4, kLocked = 5, kMisconfigured = 6 };
+enum class State : int {
+  kUsable = 0,
+  kNotFound = 2,
+  kExpired = 3,
+  kOverdue = 4,
+  kLocked = 5,
+  kMisconfigured = 6,
+  kNoAnswer = 7  ///< with --all-users: this user's process gave none
+};
 
 enum class Format : std::uint8_t { kText, kJson, kPrometheus };
 

@@ -149,7 +149,7 @@ def test_json_says_what_the_certificate_says(usable, schema):
     assert listed["identities"] == answer["identities"]
 
 
-METRICS = ["devtrust_info", "devtrust_status", "devtrust_certificate_current", "devtrust_certificate_not_before_timestamp_seconds",
+METRICS = ["devtrust_info", "devtrust_report_timestamp_seconds", "devtrust_status", "devtrust_certificate_current", "devtrust_certificate_not_before_timestamp_seconds",
            "devtrust_certificate_not_after_timestamp_seconds", "devtrust_certificate_renewal_due_timestamp_seconds"]
 
 
@@ -162,14 +162,14 @@ def test_metrics(make_state, state):
         if line.startswith("# TYPE "):
             assert line.endswith(" gauge")
         elif not line.startswith("# HELP "):
-            name, labels, value = re.fullmatch(r'(\w+)\{((?:\w+="[^"\\\n]*",?)*)\} (\d+)', line).groups()
+            name, labels, value = re.fullmatch(r'(\w+)(?:\{((?:\w+="[^"\\\n]*",?)*)\})? (\d+)', line).groups()
             samples[name] = (labels, int(value))
     assert samples["devtrust_status"][1] == STATES[state]
     with_certificate = state not in ("not-found", "misconfigured")
-    assert list(samples) == (METRICS if with_certificate else METRICS[:2])
+    assert list(samples) == (METRICS if with_certificate else METRICS[:3])
     if with_certificate:
         assert samples["devtrust_certificate_current"][1] == (state != "expired")
-        spans = [samples[name][1] for name in METRICS[3:]]
+        spans = [samples[name][1] for name in METRICS[4:]]
         assert spans[0] < spans[2] < spans[1]
 
 

@@ -43,6 +43,8 @@ COMMANDS = ["list", "status", "doctor", "setup", "unsetup", "sign", "verify", "p
     (["status", "--profile=x"], []),
     (["status", "--nonsense=x"], []),
     (["status", "--pro"], ["--profile", "--prometheus"]),
+    (["status", "--all"], ["--all-users"]),
+    (["status", "--timeout", ""], []),
     (["pem", "-o", "fol"], [":folders"]),
     (["pem", "--output=fol"], []),
     (["verify", "--policy", "x"], [":files"]),

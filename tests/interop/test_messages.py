@@ -18,7 +18,7 @@ OTHER_TEXTS = re.compile("|".join([
     r"(X509|RSA|EC|ENCRYPTED)? ?(CERTIFICATE|PRIVATE KEY)$|^SIGNED MESSAGE$|^BEGIN SIGNED|^DEVTRUST KEY$",  # PEM labels
     r"^(JumpCloud|Okta|Google|Microsoft|Cisco|Duo|Firezone|Organization) |^DC=okta",  # profiles: docs/configuration.md
     r"provider_sect|^\\nactivate|Public certificates token|^Device-trust identities$",  # openssl.cnf, PKCS#11's own fields
-    r"devtrust_info|# HELP|^When the |^1 for the cert|^0 usable, 2|Version of devtrust",  # Prometheus
+    r"devtrust_info|# HELP|^When th(e|is) |^1 for the cert|^0 usable, 2|Version of devtrust",  # Prometheus
     r"^\\t(format|program|signingKey)|^\[\{\}|\\t\{\} = |^# (>>>|<<<)|this file is new|line before had no end|No newline at|^@@|^---",
     r"^library-manufacturer|^devtrust doctor\\n|^       ID: |^  devtrust\\n|^# OpenSSL's programs",
     r"^provider: |^devtrust: %s|^, …\}$|^(RSA|ECDH|signatures) with the key of|^the key of a device-trust|^a reference to a device-trust|"
