@@ -46,9 +46,15 @@ std::string text_of(const Json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Json list_of(const Json& object, const char* name) {
+/// A member that is a list, and of it what has the right type.
+Json list_of(const Json& object, const char* name, Json::value_t type) {
+  Json list = Json::array();
   const auto found = object.find(name);
-  return found != object.end() && found->is_array() ? *found : Json::array();
+  if (found == object.end() || !found->is_array()) return list;
+  for (const Json& item : *found) {
+    if (item.type() == type) list.push_back(item);
+  }
+  return list;
 }
 
 std::optional<State> state_named(const std::string& name) {
@@ -88,9 +94,9 @@ Report report_of(const User& user, const std::string& said) {
   return {*state,
           text_of(answer, "profile"),
           text_of(answer, "message"),
-          list_of(answer, "identities"),
-          list_of(answer, "stores"),
-          list_of(answer, "problems")};
+          list_of(answer, "identities", Json::value_t::object),
+          list_of(answer, "stores", Json::value_t::object),
+          list_of(answer, "problems", Json::value_t::string)};
 }
 
 class Fleet {
@@ -216,7 +222,6 @@ std::optional<Time> time_of(const std::string& text) {
 }
 
 void add_certificate(Metrics& metrics, const User& user, const Json& identity) {
-  if (!identity.is_object()) return;
   const auto not_before = time_of(text_of(identity, "not_before"));
   const auto not_after = time_of(text_of(identity, "not_after"));
   const auto renewal_due = time_of(text_of(identity, "renewal_due"));
