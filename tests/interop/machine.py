@@ -16,6 +16,27 @@ NSSWITCH = "passwd: files\ngroup: files\nshadow: files\n"
 # $1: the /etc, then the command. What is mounted goes with the namespace.
 ON_IT = 'mount --bind "$1" /etc && shift && exec "$@"'
 
+# $1: an empty folder; $2: the /etc; $3: a folder to see as it is; then the command. Everything that is written goes into
+# memory, but below $3: programs can be installed and removed, as on a machine like this one.
+ON_A_COPY = """
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+for path in proc dev; do mount --rbind "/$path" "$1/root/$path"; done
+mkdir -p "$1/root$3"
+mount --bind "$3" "$1/root$3"
+for path in "$2"/*; do
+  name=${path##*/}
+  case $name in
+    passwd | group) awk -F : '$3 > 0 && $3 < 1000 || $3 == 65534' "/etc/$name" | cat "$path" - >"$1/root/etc/$name" ;;  # dpkg's
+    *) rm -rf "$1/root/etc/$name" && cp -R "$path" "$1/root/etc/" ;;
+  esac
+done
+root=$1/root
+shift 3
+exec chroot "$root" "$@"
+"""
+
 
 def as_root():
     return [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -71,6 +92,14 @@ class Machine:
         """Runs a program as this machine's root."""
         settings = [f"{name}={value}" for name, value in environment("/root", **(variables or {})).items()]
         return run([*as_root(), "env", "-i", *settings, "unshare", "--mount", "sh", "-c", ON_IT, "sh", self.etc, *argv],
+                   check=False, **options)
+
+    def copy(self, argv, seen, variables=None, **options):
+        """The same where programs may be installed, and all but what is below `seen` is forgotten afterwards."""
+        settings = [f"{name}={value}" for name, value in environment("/root", **(variables or {})).items()]
+        space = self.folder / "copy"
+        space.mkdir(exist_ok=True)
+        return run([*as_root(), "env", "-i", *settings, "unshare", "--mount", "sh", "-ec", ON_A_COPY, "sh", space, self.etc, seen, *argv],
                    check=False, **options)
 
     def close(self):
