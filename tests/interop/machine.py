@@ -88,11 +88,15 @@ class Machine:
              self.etc], input=owners)
         return self
 
-    def root(self, argv, variables=None, **options):
+    def command(self, argv, variables=None):
         """Runs a program as this machine's root."""
         settings = [f"{name}={value}" for name, value in environment("/root", **(variables or {})).items()]
-        return run([*as_root(), "env", "-i", *settings, "unshare", "--mount", "sh", "-c", ON_IT, "sh", self.etc, *argv],
-                   check=False, **options)
+        return [str(word) for word in
+                [*as_root(), "env", "-i", *settings, "unshare", "--mount", "sh", "-c", ON_IT, "sh", self.etc, *argv]]
+
+    def root(self, argv, variables=None, **options):
+        """The same, and waits for its end."""
+        return run(self.command(argv, variables), check=False, **options)
 
     def copy(self, argv, seen, variables=None, **options):
         """The same where programs may be installed, and all but what is below `seen` is forgotten afterwards."""

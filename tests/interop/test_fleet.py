@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import time
 
 import pytest
@@ -366,6 +367,19 @@ def processes_of(uid):
         if re.search(rf"^Uid:\t{uid}\t", text, re.M) and not re.search(r"^State:\tZ", text, re.M):
             found.append(path.parent.name)
     return found
+
+
+def test_users_processes_end_with_roots(few, devtrust, helpers):
+    """However that ends."""
+    nobody_elses = 2_000_000 + os.getpid()
+    few.person("hangs", uid=nobody_elses)
+    few.write("ld.so.preload", f"{helpers}/odd_home.so\n")
+    process = subprocess.Popen(few.ready().command([devtrust, "status", "--all-users", "--timeout", "3600"]), stdout=subprocess.DEVNULL)
+    wait_until(lambda: processes_of(nobody_elses), "the user's process", process)
+    parent = re.search(r"^PPid:\t(\d+)", pathlib.Path(f"/proc/{processes_of(nobody_elses)[0]}/status").read_text(), re.M)[1]
+    run([*as_root(), "kill", "-KILL", parent])
+    wait_until(lambda: not processes_of(nobody_elses), "the end of the user's process")
+    process.wait(60)
 
 
 def test_it_is_for_root(fleet, devtrust):
