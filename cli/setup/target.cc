@@ -59,9 +59,13 @@ Result<void> apply_all(const std::vector<FileChange>& changes) {
   return {};
 }
 
+bool changes_anything(const Plan& plan) {
+  return std::ranges::any_of(plan.changes, [](const FileChange& change) { return !change.empty(); });
+}
+
 int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char* nothing) {
   if (!plan) return failure(plan.error().message);
-  const bool changes = std::ranges::any_of(plan->changes, [](const FileChange& change) { return !change.empty(); });
+  const bool changes = changes_anything(*plan);
   std::string text;
   if (options.dry_run) {
     for (const FileChange& change : plan->changes) text += unified_diff(change);
@@ -110,14 +114,21 @@ int setup(const std::string& target, const SetupOptions& options) {
 }
 
 int unsetup(const std::string& target, const SetupOptions& options) {
+  constexpr const char* kNothing = "Nothing of devtrust's was there: nothing was changed.";
   if (target == kEveryTarget) {
     int code = 0;
-    for (const Target& each : kTargets) code = std::max(code, unsetup(std::string(each.name), options));
-    return code;
+    bool any = false;
+    for (const Target& each : kTargets) {
+      const auto plan = each.unsetup(options);
+      if (plan && !changes_anything(*plan)) continue;
+      any = true;
+      code = std::max(code, carry_out(plan, options, kNothing));
+    }
+    return any || options.dry_run ? code : carry_out(Plan(), options, kNothing);
   }
   const Target* found = find_target(target);
   if (found == nullptr) return failure(unknown_target(target));
-  return carry_out(found->unsetup(options), options, "Nothing of devtrust's was there: nothing was changed.");
+  return carry_out(found->unsetup(options), options, kNothing);
 }
 
 }  // namespace devtrust::cli

@@ -29,6 +29,11 @@ as() {
     </dev/null 2>&1
 }
 
+# reason OUTPUT: what devtrust complained of, among the lines about what it did.
+reason() {
+  grep '^devtrust: ' <<<"$1" | tail -n 1 || tail -n 1 <<<"$1"
+}
+
 code=0
 people=$("$devtrust" status --all-users 2>&1) || code=$?
 case $code in
@@ -43,7 +48,7 @@ while IFS=: read -r user state _; do
   elif said=$(as "$user" "$devtrust" unsetup all); then
     undone=$((undone + 1))
   else
-    failed+=("$user ($(tail -n 1 <<<"${said:-no answer}"))")
+    failed+=("$user ($(reason "${said:-no answer}"))")
   fi
 done <<<"$people"
 left=$(printf '%s; ' "${failed[@]}" | sed 's/; $//')

@@ -27,6 +27,11 @@ as() {
     </dev/null 2>&1
 }
 
+# reason OUTPUT: what devtrust complained of, among the lines about what it did.
+reason() {
+  grep '^devtrust: ' <<<"$1" | tail -n 1 || tail -n 1 <<<"$1"
+}
+
 code=0
 people=$("$devtrust" status --all-users 2>&1) || code=$?
 case $code in
@@ -51,7 +56,7 @@ while IFS=: read -r user state _; do
   said=
   for target in "${targets[@]}"; do
     if ! said=$(as "$user" "$devtrust" setup "$target"); then
-      failed+=("$user ($target: $(tail -n 1 <<<"${said:-no answer}"))")
+      failed+=("$user ($target: $(reason "${said:-no answer}"))")
       continue 2
     fi
   done
