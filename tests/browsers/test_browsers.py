@@ -1,0 +1,147 @@
+"""Debian's Firefox and Chromium reach pages that demand the device's certificate, which they have by our module only."""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+
+import pytest
+
+from browsers import P11KitServer
+from programs import run
+from stores import LEAF_NAME
+
+
+def reaches(browser, portal, leaf, versions=("TLSv1.2", "TLSv1.3")):
+    """Each page names the certificate, and the audit says that our module signed with its key."""
+    for version in versions:
+        before = len(browser.uses())
+        page = browser.open(portal.pages[version])
+        assert page["status"] == 200 and f"{version} SUCCESS {leaf.sha1()}" in page["text"], (page, browser.logs())
+        assert "CN=JumpCloud Device Trust Certificate" in page["text"], page
+        uses = browser.uses()[before:]
+        assert uses, "our module did not sign"
+        for line in uses:
+            assert 'operation="sign"' in line and hashlib.sha256(leaf.der()).hexdigest() in line, line
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
+def test_reaches_the_page(new_browser, portal, module, pki, key):
+    leaf = pki.issue(key)
+    browser = new_browser(leaf)
+    browser.add_module(module)
+    browser.start()
+    reaches(browser, portal, leaf)
+    browser.close()
+
+
+def test_is_refused_without_the_module(new_browser, portal, pki):
+    """What the other tests see comes from the module."""
+    browser = new_browser(pki.issue())
+    browser.start()
+    for url in portal.pages.values():
+        page = browser.open(url)
+        assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
+    assert browser.uses() == []
+    browser.close()
+
+
+def test_uses_a_renewed_certificate_on_the_next_connection(new_browser, portal, module, pki):
+    old = pki.issue()
+    browser = new_browser(old)
+    browser.add_module(module)
+    browser.start()
+    reaches(browser, portal, old)
+    for key in ("rsa:2048", "ec:P-256"):
+        new = pki.issue(key, f"{LEAF_NAME[:-8]}{key[:3].encode().hex()}", valid_from=-1, valid_to=29)
+        browser.renew(new, old)
+        reaches(browser, portal, new)
+        old = new
+    browser.close()
+
+
+def test_is_refused_with_an_expired_certificate_and_doctor_says_why(new_browser, portal, module, programs, pki):
+    browser = new_browser(pki.issue(valid_from=-30, valid_to=-1))
+    browser.add_module(module)
+    browser.start()
+    for url in portal.pages.values():
+        page = browser.open(url)
+        assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
+    assert browser.uses() == []
+    browser.close()
+    doctor = run([programs / "devtrust", "doctor", "--json"], home=browser.home, unprivileged=True, check=False)
+    assert doctor.returncode == 1, doctor.stdout
+    problems = [line for line in json.loads(doctor.stdout)["lines"] if line["finding"] == "problem"]
+    print(problems)
+    assert any("expired" in line["message"] and line["cure"] for line in problems), problems
+
+
+def test_a_portal_that_asks_by_the_way_and_redirects(new_browser, portal, module, pki):
+    leaf = pki.issue()
+    browser = new_browser(leaf)
+    browser.add_module(module)
+    browser.start()
+    page = browser.open(portal.sign_in)
+    assert page["url"].startswith(portal.sign_in + "signed-in?"), page
+    assert page["status"] == 200 and f"signed in: SUCCESS {leaf.sha1()}" in page["text"], page
+    assert browser.uses()
+    browser.close()
+
+
+def test_a_portal_lets_those_in_without_a_certificate(new_browser, portal, pki):
+    """The other side of the above."""
+    browser = new_browser(pki.issue())
+    browser.start()
+    assert "signed in: NONE" in browser.open(portal.sign_in)["text"]
+    browser.close()
+
+
+def test_leaves_the_browsers_own_databases_alone(new_browser, portal, module, pki, web_pki):
+    """Also where our module reads the very files that the browser has open."""
+    leaf = pki.issue()
+    browser = new_browser(leaf)
+    browser.configure(browser.database.folder)
+    browser.add_module(module)
+    listed = [browser.database.certutil("-L"), modules(browser)]
+    browser.start()
+    reaches(browser, portal, leaf)
+
+    # Another program's write lock stays what it is, and does not stop the browser.
+    locks = [sqlite3.connect(browser.database.folder / name, isolation_level=None) for name in ("cert9.db", "key4.db")]
+    for lock in locks:
+        lock.execute("BEGIN IMMEDIATE")
+    reaches(browser, portal, leaf)
+    for lock in locks:
+        lock.execute("ROLLBACK")
+        lock.close()
+
+    # A program that writes there is not kept from it by a lock of ours.
+    browser.database.add_certificate(web_pki.intermediate.certificate, "Web Issuer")
+    reaches(browser, portal, leaf)
+    browser.database.certutil("-D", "-n", "Web Issuer")
+    browser.close()
+
+    for name in ("cert9.db", "key4.db"):
+        with contextlib.closing(sqlite3.connect(browser.database.folder / name)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert [browser.database.certutil("-L"), modules(browser)] == listed
+    assert {path.name for path in browser.identity.folder.iterdir()} == {"cert9.db", "key4.db", "pkcs11.txt"}
+
+
+def modules(browser):
+    return run(["modutil", "-dbdir", f"sql:{browser.database.folder}", "-rawlist"], home=browser.home, unprivileged=True).stdout
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
+def test_reaches_the_page_through_p11_kit_server(new_browser, portal, module, pki, key):
+    """As a browser in a sandbox does: the browser loads p11-kit's client, and the module is in the server outside."""
+    leaf = pki.issue(key)
+    browser = new_browser(leaf)
+    client = run(["pkg-config", "--variable=p11_module_path", "p11-kit-1"]).stdout.strip() + "/p11-kit-client.so"
+    with P11KitServer(browser.home, module) as server:
+        browser.variables = server.variables
+        browser.add_module(client)
+        browser.start()
+        reaches(browser, portal, leaf)
+        assert 'program="p11-kit' in browser.uses()[0], browser.uses()
+        browser.close()
