@@ -185,6 +185,7 @@ class Browser:
 
 
 class Firefox(Browser):
+    remembers_its_choice = False
     name, listening, protocol, endpoint = "firefox", r"WebDriver BiDi listening on (ws://\S+)", "webDriverBiDi", "/session"
 
     @property
@@ -201,6 +202,9 @@ class Firefox(Browser):
 
 
 class Chromium(Browser):
+    # A certificate that was chosen for a server is used for it, from memory, until the last window of its kind (usual or
+    # private) is closed or the server refuses the handshake.
+    remembers_its_choice = True
     name, listening, protocol, endpoint = "chromium", r"DevTools listening on (ws://\S+)", "cdp", ""
 
     @property

@@ -18,20 +18,18 @@ const browser = await puppeteer.connect({
 });
 
 const commands = {
-  // Each in a tab of its own, which is closed again.
-  async open({url, screenshot}) {
-    const page = await browser.newPage();
+  // Each in a tab of its own, which is closed again. `fresh`: in a private window that knows nothing of earlier ones.
+  async open({url, screenshot, fresh}) {
+    const context = fresh ? await browser.createBrowserContext() : browser.defaultBrowserContext();
+    const page = await context.newPage();
     try {
       const response = await page.goto(url, {timeout, waitUntil: 'load'});
       if (screenshot) await page.screenshot({path: screenshot});
       const text = await page.evaluate(() => document.body.innerText);
       return {url: page.url(), status: response?.status() ?? null, text};
     } finally {
-      await page.close();
+      await (fresh ? context.close() : page.close());
     }
-  },
-  async version() {
-    return {version: await browser.version()};
   },
   async close() {
     await browser.close();
