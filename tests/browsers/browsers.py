@@ -202,8 +202,8 @@ class Firefox(Browser):
 
 
 class Chromium(Browser):
-    # A certificate that was chosen for a server is used for it, from memory, until the last window of its kind (usual or
-    # private) is closed or the server refuses the handshake.
+    # Which certificate (or none) a server was shown is remembered while the browser runs, for each host and port; private
+    # windows begin anew.
     remembers_its_choice = True
     name, listening, protocol, endpoint = "chromium", r"DevTools listening on (ws://\S+)", "cdp", ""
 

@@ -67,18 +67,24 @@ def test_uses_a_renewed_certificate_on_the_next_connection(new_browser, portal, 
 
 
 def test_is_refused_with_an_expired_certificate_and_doctor_says_why(new_browser, portal, module, programs, pki):
-    browser = new_browser(pki.issue(valid_from=-30, valid_to=-1))
+    expired = pki.issue(valid_from=-30, valid_to=-1)
+    browser = new_browser(expired)
     browser.add_module(module)
     browser.start()
     for url in portal.pages.values():
         page = browser.open(url)
         assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
     assert browser.uses() == []
-    browser.close()
     doctor = run([programs / "devtrust", "doctor", "--json"], home=browser.home, unprivileged=True, check=False)
     assert doctor.returncode == 1, doctor.stdout
-    problems = [line for line in json.loads(doctor.stdout)["lines"] if line["finding"] == "problem"]
-    assert any("expired 1 day ago" in line["message"] and "see that the agent runs" in line["message"] for line in problems), problems
+    problems = [line["message"] for line in json.loads(doctor.stdout)["lines"] if line["finding"] == "problem"]
+    assert any("expired 1 day ago" in problem and "see that the agent runs" in problem for problem in problems), problems
+
+    # As soon as the agent runs, all is well, in the same running browser.
+    new = pki.issue("rsa:2048", f"{LEAF_NAME[:-8]}11223344", valid_from=-1, valid_to=29)
+    browser.renew(new, expired)
+    reaches(browser, portal, new, fresh=browser.remembers_its_choice)
+    browser.close()
 
 
 def test_a_portal_that_asks_by_the_way_and_redirects(new_browser, portal, module, pki):
