@@ -1,5 +1,6 @@
 """Browsers as a person has them: with a home, a profile and databases of their own, and our module added to these."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -80,6 +81,17 @@ def with_policies(folder, argv):
             "unshare", "--user", f"--map-user={os.getuid()}", f"--map-group={os.getgid()}", *argv]
 
 
+def members(group):
+    """The processes of a group that have not ended."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in "ZX":
+                found.append(path.parent.name)
+    return found
+
+
 class Browser:
     """One that runs as an unprivileged user in a home of its own. The identity is in a database that no browser reads
     by itself."""
@@ -112,7 +124,7 @@ class Browser:
         """A new key and certificate, and the old ones gone."""
         self.identity.add(leaf)
         self.identity.remove(old.name)
-        give_away(self.home)
+        give_away(self.identity.folder)  # not all of the home, where a running browser makes and removes files
 
     def start(self):
         log = self.home / "browser.log"
@@ -164,20 +176,23 @@ class Browser:
 
     def crash_dumps(self):
         """The browsers' own, and the kernel's."""
-        return [*self.home.rglob("*.dmp"), *self.home.glob("core*")]
+        files = [pathlib.Path(folder, name) for folder, _, names in os.walk(self.home) for name in names]
+        return [path for path in files if path.suffix == ".dmp" or path.parent == self.home and path.name.startswith("core")]
 
     def kill(self):
-        """What a test that failed left."""
-        for process in (self.driver, self.process):
-            if process and process.poll() is None:
-                if process is self.process:
-                    os.killpg(process.pid, signal.SIGKILL)
-                else:
-                    process.kill()
-                process.wait()
+        """What a test that failed left, and the browser's children, which may end after it."""
         if self.driver:
+            self.driver.kill()
+            self.driver.wait()
             self.driver.stdin.close()
             self.driver.stdout.close()
+        if self.process:
+            group = self.process.pid
+            if members(group) or self.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
+            self.process.wait()
+            wait_until(lambda: not members(group), f"the end of {self.name}'s children")
 
     def uses(self):
         """The audit's lines."""
