@@ -52,6 +52,9 @@ FIREFOX_PREFERENCES = {
     "extensions.update.enabled": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
+    # One connection for each page
+    "network.http.connection-retry-timeout": 0,
+    "network.http.speculative-parallel-limit": 0,
     "services.settings.server": "data:,#remote-settings-dummy/v1",
     "startup.homepage_welcome_url": "about:blank",
     "toolkit.startup.max_resumed_crashes": -1,

@@ -20,9 +20,10 @@ def reaches(browser, portal, leaf, versions=("TLSv1.2", "TLSv1.3"), fresh=False)
         assert page["status"] == 200 and f"{version} SUCCESS {leaf.sha1()}" in page["text"], (page, browser.logs())
         assert "CN=JumpCloud Device Trust Certificate" in page["text"], page
         uses = browser.uses()[before:]
-        assert uses, "our module did not sign"
-        for line in uses:
-            assert 'operation="sign"' in line and hashlib.sha256(leaf.der()).hexdigest() in line, line
+        # A browser on a busy machine may open a second connection, which signs too, and keep it for the next page: a page
+        # that comes again is opened `fresh` where a signature must be seen.
+        digest = hashlib.sha256(leaf.der()).hexdigest()
+        assert any('operation="sign"' in line and digest in line for line in uses), f"our module did not sign: {uses}"
 
 
 @pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
@@ -121,14 +122,14 @@ def test_leaves_the_browsers_own_databases_alone(new_browser, portal, module, pk
     locks = [sqlite3.connect(browser.database.folder / name, isolation_level=None) for name in ("cert9.db", "key4.db")]
     for lock in locks:
         lock.execute("BEGIN IMMEDIATE")
-    reaches(browser, portal, leaf)
+    reaches(browser, portal, leaf, fresh=True)
     for lock in locks:
         lock.execute("ROLLBACK")
         lock.close()
 
     # A program that writes there is not kept from it by a lock of ours.
     browser.database.add_certificate(web_pki.intermediate.certificate, "Web Issuer")
-    reaches(browser, portal, leaf)
+    reaches(browser, portal, leaf, fresh=True)
     browser.database.certutil("-D", "-n", "Web Issuer")
     browser.close()
 
