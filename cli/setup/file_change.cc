@@ -61,7 +61,7 @@ std::string target_of(const std::string& path) {
 
 /// Makes the folders above `path` that are missing. Root makes none in another user's folder, who could not change what
 /// is in them afterwards.
-Result<void> make_folders(const fs::path& path, bool shared) {
+Result<void> make_folders(const fs::path& path, const FileChange& change) {
   std::vector<fs::path> missing;
   std::error_code error;
   fs::path folder = path.parent_path();
@@ -72,10 +72,12 @@ Result<void> make_folders(const fs::path& path, bool shared) {
   }
   for (; !missing.empty(); missing.pop_back()) {
     const std::string name = missing.back().string();
-    if (mkdir(name.c_str(), 0777) != 0 && errno != EEXIST) {
+    const mode_t mode =
+        (change.mode & 077U) == 0 ? 0700 : 0777;  // a file of the user's alone is in a folder of his alone
+    if (mkdir(name.c_str(), mode) != 0 && errno != EEXIST) {
       return fail(ErrorCode::kAccessDenied, fmt::format("{} cannot be made: {}", name, std::strerror(errno)));
     }
-    if (shared) chmod(name.c_str(), 0755);  // whatever the umask takes away
+    if (change.shared) chmod(name.c_str(), 0755);  // whatever the umask takes away
   }
   return {};
 }
@@ -117,7 +119,7 @@ Result<void> replace(const FileChange& change, const std::string& path) {
     return fail(ErrorCode::kAccessDenied, path + " belongs to another user: run this as that user");
   }
   if (!exists) {
-    if (auto made = make_folders(path, change.shared); !made) return made;
+    if (auto made = make_folders(path, change); !made) return made;
   }
   Lock lock(path, exists ? status.st_mode & 07777U : change.mode);
   if (!lock.held()) {

@@ -13,7 +13,7 @@ namespace devtrust::cli {
 struct FileChange {
   std::string path;
   std::optional<std::string> before, after;  ///< nothing: there is no such file
-  mode_t mode = 0644;                        ///< of a file that is new
+  mode_t mode = 0644;                        ///< of a file that is new; 0600: its new folders are 0700
   bool shared = false;                       ///< every user is to read it: so are folders that are made for it
 
   bool empty() const { return before == after; }

@@ -239,6 +239,12 @@ def test_ssh_then_logs_in(programs, home, folder):
     assert account.run(sftp, check=False).returncode != 0
 
 
+def test_sshs_folder_is_the_users_alone(account, devtrust, home):
+    account.run(["sh", "-c", 'umask 002; exec "$@"', "sh", devtrust.program, "setup", "ssh"])
+    assert (home.folder / ".ssh").stat().st_mode & 0o777 == 0o700
+    assert (home.folder / ".ssh/config").stat().st_mode & 0o777 == 0o600
+
+
 def test_ssh_of_the_whole_machine(programs, folder, make_home):
     etc = folder / "ssh"
     subprocess.run(["cp", "-a", "/etc/ssh", etc], check=True)
