@@ -6,13 +6,12 @@ import os
 import pathlib
 import re
 import select
-import shutil
 import signal
 import subprocess
 import time
 
 import programs
-from programs import as_user, environment, give_away, run, wait_until
+from programs import WebServers, as_user, environment, give_away, run, wait_until
 from stores import NssDatabase
 
 programs.DEADLINE = 120  # a browser that starts on a busy machine takes its time
@@ -260,23 +259,12 @@ class P11KitServer:
 
 BROWSERS = {browser.name: browser for browser in (Firefox, Chromium)}
 
-PORTAL_CONFIG = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log {folder}/error.log info;
-events {{}}
-http {{
-  access_log {folder}/access.log;
-  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+PORTAL_SERVERS = """
   default_type "text/html; charset=utf-8";
   # Each page is a connection and a handshake of its own.
   keepalive_timeout 0;
   ssl_session_cache off;
   ssl_session_tickets off;
-  ssl_certificate {certificate};
-  ssl_certificate_key {key};
   ssl_client_certificate {client_ca};
   ssl_verify_depth 4;
   server {{
@@ -305,7 +293,6 @@ http {{
       return 302 https://localhost:{ports[2]}/signed-in?verified=$ssl_client_verify&device=$ssl_client_fingerprint;
     }}
   }}
-}}
 """
 
 HEAD = "<!doctype html><title>Portal</title><link rel=icon href=data:,>"
@@ -313,27 +300,12 @@ PAGE = (f'return 200 "{HEAD}<h1>This device is trusted</h1><p>$ssl_client_s_dn<p
         '$ssl_client_fingerprint";')
 
 
-class Portal:
-    """Web servers on loopback that trust the root of the devices only, so that browsers must send the intermediate."""
+class Portal(WebServers):
+    """They trust the root of the devices only, so that browsers must send the intermediate."""
 
     def __init__(self, folder, server, client_ca):
-        folder.mkdir()
-        chain = folder / "server.pem"
-        chain.write_text(server.chain_text())
-        for _ in range(10):  # the ports may be taken between asking for them and listening
-            self.ports = [programs.free_port() for _ in range(4)]
-            (folder / "nginx.conf").write_text(PORTAL_CONFIG.format(
-                folder=folder, ports=self.ports, certificate=chain, key=server.key, client_ca=client_ca, page=PAGE, head=HEAD))
-            argv = [shutil.which("nginx", path=environment()["PATH"]), "-c", folder / "nginx.conf", "-e",
-                    folder / "error.log", "-p", folder]
-            self.process = subprocess.Popen(argv, env=environment(folder), stdin=subprocess.DEVNULL)
-            try:
-                for port in self.ports:
-                    wait_until(lambda: programs.listens(port), "nginx", self.process)
-                return
-            except AssertionError:
-                self.close()
-        raise AssertionError((folder / "error.log").read_text())
+        super().__init__(folder, server, 4,
+                         lambda ports: PORTAL_SERVERS.format(ports=ports, client_ca=client_ca, page=PAGE, head=HEAD))
 
     @property
     def pages(self):
@@ -343,7 +315,3 @@ class Portal:
     @property
     def sign_in(self):
         return f"https://localhost:{self.ports[2]}/"
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(programs.DEADLINE)

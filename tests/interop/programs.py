@@ -67,7 +67,8 @@ class Account:
         argv = [str(a) for a in argv]
         if self.uid:
             argv = as_user(argv)
-        return run(with_mounts({"/etc/passwd": self.passwd}, argv), home=self.home.folder, cwd=self.home.folder, check=check, variables=variables)
+        return run(with_mounts({"/etc/passwd": self.passwd}, argv), home=self.home.folder, cwd=self.home.folder, check=check,
+                   variables=variables)
 
 
 def on_a_terminal(argv, home=None, cwd=None, answer=None, **variables):
@@ -140,41 +141,31 @@ http {{
   access_log {folder}/access.log;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {certificate};
-    ssl_certificate_key {key};
-    ssl_protocols {protocols};
-    {client}
-    location / {{ {location} }}
-  }}
+  ssl_certificate {certificate};
+  ssl_certificate_key {key};
+{servers}
 }}
 """
 
 
-ANSWER = 'return 200 "client $ssl_client_verify $ssl_client_fingerprint\\n";'
+class WebServers:
+    """An nginx on `count` ports of loopback. `servers` gives its server blocks for these ports."""
 
-
-class Nginx:
-    """A web server on loopback. With `client_ca` it asks for a client certificate under that root; it answers with the
-    certificate's SHA-1 fingerprint, or does what `location` says."""
-
-    def __init__(self, folder, server, client_ca=None, protocols="TLSv1.2 TLSv1.3", location=ANSWER):
+    def __init__(self, folder, server, count, servers):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
         chain = self.folder / "server.pem"
-        chain.write_text(server.certificate.read_text() + "".join(i.read_text() for i in server.issuers))
-        client = f"ssl_verify_client on; ssl_verify_depth 4; ssl_client_certificate {client_ca};" if client_ca else ""
-        for _ in range(10):  # the port may be taken between asking for it and listening
-            self.port = free_port()
+        chain.write_text(server.chain_text())
+        for _ in range(10):  # the ports may be taken between asking for them and listening
+            self.ports = [free_port() for _ in range(count)]
             config = self.folder / "nginx.conf"
-            config.write_text(NGINX_CONFIG.format(folder=self.folder, port=self.port, certificate=chain, key=server.key,
-                                                  protocols=protocols, client=client, location=location))
+            config.write_text(NGINX_CONFIG.format(folder=self.folder, certificate=chain, key=server.key, servers=servers(self.ports)))
             self.process = subprocess.Popen([shutil.which("nginx", path=environment()["PATH"]), "-c", config, "-e",
                                              self.folder / "error.log", "-p", self.folder],
                                             env=environment(self.folder), stdin=subprocess.DEVNULL)
             try:
-                wait_until(lambda: listens(self.port), "nginx", self.process)
+                for port in self.ports:
+                    wait_until(lambda: listens(port), "nginx", self.process)
                 return
             except AssertionError:
                 self.close()
@@ -183,6 +174,28 @@ class Nginx:
     def close(self):
         self.process.terminate()
         self.process.wait(DEADLINE)
+
+
+ANSWER = 'return 200 "client $ssl_client_verify $ssl_client_fingerprint\\n";'
+
+
+class Nginx(WebServers):
+    """A web server on loopback. With `client_ca` it asks for a client certificate under that root; it answers with the
+    certificate's SHA-1 fingerprint, or does what `location` says."""
+
+    def __init__(self, folder, server, client_ca=None, protocols="TLSv1.2 TLSv1.3", location=ANSWER):
+        client = f"ssl_verify_client on; ssl_verify_depth 4; ssl_client_certificate {client_ca};" if client_ca else ""
+        super().__init__(folder, server, 1, lambda ports: f"""
+  server {{
+    listen 127.0.0.1:{ports[0]} ssl;
+    ssl_protocols {protocols};
+    {client}
+    location / {{ {location} }}
+  }}""")
+
+    @property
+    def port(self):
+        return self.ports[0]
 
 
 class OpensslServer:

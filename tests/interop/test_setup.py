@@ -8,21 +8,10 @@ import subprocess
 import pytest
 
 from programs import Account, run, uri, with_mounts
-from test_command import Command
 from test_openssh import SSHD_CONFIG, public_key
-from test_setup_git import files
+from test_setup_git import devtrust, files, home  # noqa: F401 - two are fixtures
 
 PROVIDER = "  devtrust\n"
-
-
-@pytest.fixture
-def home(make_home):
-    return make_home("ec:P-256", fresh=True)
-
-
-@pytest.fixture
-def devtrust(programs, home):
-    return Command(programs / "devtrust", home)
 
 
 @pytest.fixture
