@@ -34,10 +34,6 @@ int failure(const std::string& message) {
   return 1;
 }
 
-int print(const std::string& text) {
-  return write_all(STDOUT_FILENO, text) ? 0 : failure("the answer cannot be written to standard output");
-}
-
 struct Files {
   std::string profile, chain, key;
 };
@@ -147,7 +143,7 @@ int wait_for(pid_t process, const HeldSignals& signals) {
 int pem(const std::string& profile, const std::string& folder) {
   const auto files = files_of(profile);
   if (!files) return failure(files.error().message);
-  if (folder.empty()) return print(files->chain + files->key);
+  if (folder.empty()) return print_answer(files->chain + files->key);
   const auto written = write_files(*files, folder);
   return written ? 0 : failure(written.error().message);
 }
@@ -168,7 +164,7 @@ int uri(const std::string& profile) {
     return failure(select_current(*device->snapshot, chosen, current_time()).error().message);
   const std::string label = uri_escaped(found->label);
   const std::string pkcs11 = "pkcs11:token=" + label + ";object=" + label + ";type=";
-  return print(
+  return print_answer(
       fmt::format("# OpenSSL's programs and all that take a URI for a key; git's user.signingKey\ndevtrust:{}\n"
                   "# PKCS#11: the key\n{}private\n# PKCS#11: the certificate\n{}cert\n",
                   chosen, pkcs11, pkcs11));

@@ -234,12 +234,14 @@ class Examination {
     if (listed->output.find("library-manufacturer: devtrust") != std::string::npos)
       return ok("p11-kit", "knows the module");
     // It passes over a module that it cannot load, and says nothing.
-    for (const auto& [folder, system] : {std::pair(config_home(), false), std::pair(std::string("/etc"), true)}) {
-      const std::string file = folder + "/pkcs11/modules/devtrust.module";
+    for (const std::string& folder :
+         {config_home() + "/pkcs11", std::string("/etc/pkcs11"), std::string("/usr/share/p11-kit")}) {
+      const std::string file = folder + "/modules/devtrust.module";
       if (access(file.c_str(), F_OK) != 0) continue;
       return problem("p11-kit", "has " + file + ", and does not load the module that it names",
-                     std::string(system ? "as root, delete that file, then: devtrust setup p11-kit --system"
-                                        : "delete that file, then: devtrust setup p11-kit") +
+                     std::string(!folder.starts_with(config_home())
+                                     ? "as root, delete that file, then: devtrust setup p11-kit --system"
+                                     : "delete that file, then: devtrust setup p11-kit") +
                          "; where that does not help, see whether pkcs11.conf has user-config: none");
     }
     off("p11-kit", "does not know the module", "devtrust setup p11-kit");
@@ -408,11 +410,7 @@ int doctor(Format format) {
   } else {
     text = text_of(lines, Style::of(STDOUT_FILENO));
   }
-  if (!write_all(STDOUT_FILENO, text)) {
-    complain("the answer cannot be written to standard output");
-    return 1;
-  }
-  return well ? 0 : 1;
+  return print_answer(text, well ? 0 : 1);
 }
 
 }  // namespace devtrust::cli

@@ -10,7 +10,7 @@ namespace devtrust::cli {
 bool write_all(int descriptor, std::string_view text);
 
 /// What was asked for, on standard output, and `code`; where it cannot be written 1, after a complaint.
-int print_answer(std::string_view text, int code);
+int print_answer(std::string_view text, int code = 0);
 
 /// One line on standard error: the program's name and what is wrong.
 void complain(std::string_view message);

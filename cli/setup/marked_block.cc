@@ -79,7 +79,7 @@ Result<std::optional<std::string>> MarkedBlock::without(
   if (!place) return fail(place);
   if (!*place) return std::optional(std::string(text));
   const Place& found = **place;
-  const std::string kept = foreign(text.substr(found.inside, found.end - found.inside));
+  const std::string kept = foreign ? foreign(text.substr(found.inside, found.end - found.inside)) : std::string();
   std::string out(text.substr(0, found.begin));
   const std::string_view rest = text.substr(found.after);
   if (found.said == kNoNewline && kept.empty() && rest.empty() && !out.empty()) out.pop_back();

@@ -24,9 +24,9 @@ class MarkedBlock {
   Result<std::string> with(std::optional<std::string_view> text, std::string_view lines) const;
 
   /// `text` without our lines. Nothing: the file was ours alone and should be deleted. `foreign` is given what stands
-  /// between the marks, and answers what of it is not ours and stays.
+  /// between the marks, and answers what of it is not ours and stays (without it: nothing).
   Result<std::optional<std::string>> without(std::string_view text,
-                                             const std::function<std::string(std::string_view)>& foreign) const;
+                                             const std::function<std::string(std::string_view)>& foreign = {}) const;
 
  private:
   struct Place;

@@ -20,7 +20,7 @@ const MarkedBlock kBlock("openssl");
 /// What `text` would be without our lines.
 Result<std::string> without_ours(const std::string& path, const std::optional<std::string>& text) {
   if (!text) return std::string();
-  auto rest = kBlock.without(*text, [](std::string_view) { return std::string(); });
+  auto rest = kBlock.without(*text);
   if (!rest) return fail(rest.error().code, path + ": " + rest.error().message);
   return rest->value_or("");
 }

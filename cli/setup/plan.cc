@@ -18,8 +18,7 @@ Result<void> Plan::take(const MarkedBlock& block, const std::string& path, const
   const auto before = read_if_there(path);
   if (!before) return fail(before);
   if (!*before) return {};
-  const auto after = block.without(
-      **before, foreign ? foreign : [](std::string_view) { return std::string(); });
+  const auto after = block.without(**before, foreign);
   if (!after) return fail(after.error().code, path + ": " + after.error().message);
   if (*after == *before) return {};
   changes.push_back({path, *before, *after, 0644, false});

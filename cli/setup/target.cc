@@ -75,7 +75,7 @@ int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char*
     text = changes ? listed(plan->done) : std::string(nothing) + '\n';
     text += listed(plan->notes);
   }
-  return write_all(STDOUT_FILENO, text) ? 0 : failure("the answer cannot be written to standard output");
+  return print_answer(text);
 }
 
 const Target* find_target(const std::string& name) {
