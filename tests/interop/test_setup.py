@@ -81,8 +81,10 @@ def test_all_that_are_installed(account, devtrust, home, folder):
     made = {name for name in files(home) if not name.endswith("devtrust")}
     assert made == {*TARGETS["p11-kit"], *TARGETS["ssh"]}, said
     assert "p11-kit:\n" in said and "ssh:\n" in said and "git" not in said.split("ssh:\n")[0].split("p11-kit:\n")[0]
-    account.run([devtrust.program, "unsetup", "all"])
+    nothing = "Nothing of devtrust's was there: nothing was changed."
+    assert nothing not in account.run([devtrust.program, "unsetup", "all"]).stdout
     assert files(home) == {}
+    assert account.run([devtrust.program, "unsetup", "all"]).stdout == nothing + "\n"
 
 
 def test_nothing_set_up_by_hand_is_touched(account, devtrust, home):
@@ -162,8 +164,9 @@ def test_the_file_that_the_login_shell_reads(devtrust, home, shell, files_there,
     told = [name for name in files(home) if name.startswith(".") and "/" not in name and
             "OPENSSL_CONF" in (home.folder / name).read_text()]
     assert told == [expected]
-    devtrust.run("unsetup", "openssl", variables={"SHELL": "/bin/other"})
+    said = devtrust.run("unsetup", "openssl", variables={"SHELL": "/bin/other"}).stdout
     assert files(home) == before
+    assert [name for name in files_there if f"{home.folder}/{name}:" in said] == [name for name in told if name in files_there]
 
 
 CONFIGURATIONS = {
