@@ -14,7 +14,7 @@ const browser = await puppeteer.connect({
   browserWSEndpoint,
   protocol,
   protocolTimeout: timeout,
-  defaultViewport: {width: 1000, height: 400},
+  defaultViewport: {width: 800, height: 400},
 });
 
 const commands = {
