@@ -161,7 +161,7 @@ class Browser:
         return json.loads(answer)
 
     def open(self, url, **options):
-        """Where it led, the HTTP status and the page's text."""
+        """Where it led, the HTTP status, the page's text, and how long it took to load."""
         answer = self.command_driver("open", url=url, **options)
         assert "error" not in answer, f"{answer['error']}\n{self.logs()}"
         return answer

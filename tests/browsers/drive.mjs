@@ -26,7 +26,9 @@ const commands = {
       const response = await page.goto(url, {timeout, waitUntil: 'load'});
       if (screenshot) await page.screenshot({path: screenshot});
       const text = await page.evaluate(() => document.body.innerText);
-      return {url: page.url(), status: response?.status() ?? null, text};
+      // In ms, from the start of the navigation to the end of the load event
+      const load = await page.evaluate(() => performance.getEntriesByType('navigation')[0].duration);
+      return {url: page.url(), status: response?.status() ?? null, text, load};
     } finally {
       await (fresh ? context.close() : page.close());
     }
