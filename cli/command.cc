@@ -99,7 +99,7 @@ class Command {
 
   void add_setup() {
     CLI::App* command = add("setup", "Set a program up to use the identity", [this] { return setup(target_, setup_); });
-    command->add_option("target", target_, "git, p11-kit, openssl, ssh, or all that are installed")
+    command->add_option("target", target_, "git, p11-kit, openssl, ssh, firefox, chromium, or all that are installed")
         ->required()
         ->type_name("TARGET|all");
     command
@@ -107,9 +107,13 @@ class Command {
         ->type_name("NAME");
     command->add_flag("--no-trust", setup_.no_trust,
                       "do not copy the root of the certificate's chain to the roots that are believed");
+    command->add_flag("--auto-select", setup_.auto_select,
+                      "firefox: show a certificate to every site that asks, without a question");
     add_setup_options(command);
     command = add("unsetup", "Undo what setup did, to the byte", [this] { return unsetup(target_, setup_); });
-    command->add_option("target", target_, "git, p11-kit, openssl, ssh, or all")->required()->type_name("TARGET|all");
+    command->add_option("target", target_, "git, p11-kit, openssl, ssh, firefox, chromium, or all")
+        ->required()
+        ->type_name("TARGET|all");
     add_setup_options(command);
   }
   void add_setup_options(CLI::App* command) {

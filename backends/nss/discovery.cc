@@ -64,40 +64,6 @@ std::optional<std::string> read_small(const std::string& path, std::vector<Error
   return text;
 }
 
-/// The profile folders of a profiles.ini: each section's Path, relative to the file's folder where IsRelative is 1.
-std::vector<std::string> firefox_profiles(const std::string& root, std::vector<Error>& problems) {
-  std::vector<std::string> folders;
-  const auto text = read_small(root + "/profiles.ini", problems);
-  if (!text) return folders;
-  bool in_profile = false;
-  bool relative = true;
-  std::string path;
-  const auto finish = [&] {
-    if (in_profile && !path.empty() && folders.size() < kMaxProfiles) {
-      folders.push_back(relative ? root + '/' + path : path);
-    }
-    path.clear();
-    relative = true;
-  };
-  std::string_view rest = *text;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.starts_with('[')) {
-      finish();
-      in_profile = line.starts_with("[Profile");
-    } else if (line.starts_with("Path=")) {
-      path = line.substr(5);
-    } else if (line.starts_with("IsRelative=")) {
-      relative = line.substr(11) != "0";
-    }
-  }
-  finish();
-  return folders;
-}
-
 std::vector<std::string> subfolders(const std::string& folder) {
   std::vector<std::string> names;
   DIR* directory = opendir(folder.c_str());
@@ -196,6 +162,39 @@ class ConfiguredPlace final : public StoreSource {
 };
 
 }  // namespace
+
+std::vector<std::string> firefox_profiles(const std::string& root, std::vector<Error>& problems) {
+  std::vector<std::string> folders;
+  const auto text = read_small(root + "/profiles.ini", problems);
+  if (!text) return folders;
+  bool in_profile = false;
+  bool relative = true;
+  std::string path;
+  const auto finish = [&] {
+    if (in_profile && !path.empty() && folders.size() < kMaxProfiles) {
+      folders.push_back(relative ? root + '/' + path : path);
+    }
+    path.clear();
+    relative = true;
+  };
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.starts_with('[')) {
+      finish();
+      in_profile = line.starts_with("[Profile");
+    } else if (line.starts_with("Path=")) {
+      path = line.substr(5);
+    } else if (line.starts_with("IsRelative=")) {
+      relative = line.substr(11) != "0";
+    }
+  }
+  finish();
+  return folders;
+}
 
 std::unique_ptr<StoreSource> nss_usual_places() { return std::make_unique<UsualPlaces>(); }
 std::unique_ptr<StoreSource> nss_store_at(const StoreConfig& config) {

@@ -12,9 +12,10 @@
 namespace devtrust::cli {
 
 struct SetupOptions {
-  std::string profile;    ///< empty: the one that has a current certificate
-  bool system = false;    ///< for every user of the machine
-  bool no_trust = false;  ///< do not copy the root of the certificate's chain into the roots that are believed
+  std::string profile;       ///< empty: the one that has a current certificate
+  bool system = false;       ///< for every user of the machine
+  bool no_trust = false;     ///< do not copy the root of the certificate's chain into the roots that are believed
+  bool auto_select = false;  ///< Firefox: answer every site that asks for a certificate
   bool dry_run = false;
 };
 

@@ -10,6 +10,7 @@
 
 #include "cli/output.h"
 #include "cli/programs.h"
+#include "cli/setup/browsers.h"
 #include "cli/setup/git.h"
 #include "cli/setup/openssl.h"
 #include "cli/setup/p11_kit.h"
@@ -20,17 +21,21 @@ namespace {
 
 struct Target {
   std::string_view name;
-  const char* program;  // whose presence says that there is something to set up
+  const char* programs;  // separated by spaces: any one's presence says that there is something to set up
   Result<Plan> (*setup)(const SetupOptions&);
   Result<Plan> (*unsetup)(const SetupOptions&);
 };
 
 constexpr std::string_view kEveryTarget = "all";
 
-constexpr std::array<Target, 4> kTargets{{{"git", "git", plan_git_setup, plan_git_unsetup},
-                                          {"p11-kit", "p11-kit", plan_p11_kit_setup, plan_p11_kit_unsetup},
-                                          {"openssl", "openssl", plan_openssl_setup, plan_openssl_unsetup},
-                                          {"ssh", "ssh", plan_ssh_setup, plan_ssh_unsetup}}};
+constexpr std::array<Target, 6> kTargets{
+    {{"git", "git", plan_git_setup, plan_git_unsetup},
+     {"p11-kit", "p11-kit", plan_p11_kit_setup, plan_p11_kit_unsetup},
+     {"openssl", "openssl", plan_openssl_setup, plan_openssl_unsetup},
+     {"ssh", "ssh", plan_ssh_setup, plan_ssh_unsetup},
+     {"firefox", "firefox firefox-esr", plan_firefox_setup, plan_firefox_unsetup},
+     {"chromium", "chromium chromium-browser google-chrome microsoft-edge brave-browser", plan_chromium_setup,
+      plan_chromium_unsetup}}};
 
 int failure(const std::string& message) {
   complain(message);
@@ -78,6 +83,15 @@ int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char*
   return print_answer(text);
 }
 
+bool any_installed(std::string_view programs) {
+  for (std::size_t end = 0; !programs.empty(); programs.remove_prefix(end)) {
+    programs.remove_prefix(std::min(programs.find_first_not_of(' '), programs.size()));
+    end = std::min(programs.find(' '), programs.size());
+    if (is_installed(std::string(programs.substr(0, end)))) return true;
+  }
+  return false;
+}
+
 const Target* find_target(const std::string& name) {
   const auto* found = std::ranges::find(kTargets, name, &Target::name);
   return found != kTargets.end() ? &*found : nullptr;
@@ -99,10 +113,12 @@ std::vector<std::string_view> target_names() {
 }
 
 int setup(const std::string& target, const SetupOptions& options) {
+  if (options.auto_select && target != "firefox")
+    return failure("--auto-select is for firefox alone: devtrust setup firefox --auto-select");
   if (target == kEveryTarget) {
     int code = 0;
     for (const Target& each : kTargets) {
-      if (!is_installed(each.program)) continue;
+      if (!any_installed(each.programs)) continue;
       if (!options.dry_run) write_all(STDOUT_FILENO, fmt::format("{}:\n", each.name));
       code = std::max(code, setup(std::string(each.name), options));
     }
