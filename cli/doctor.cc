@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/doctor_browsers.h"
+#include "cli/doctor_line.h"
 #include "cli/files.h"
 #include "cli/openssl_conf.h"
 #include "cli/output.h"
@@ -29,19 +31,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-enum class Finding : std::uint8_t {
-  kOk,
-  kProblem,
-  kOff,  // not set up, which is nobody's fault
-};
-
-struct Line {
-  Finding finding;
-  std::string subject;  // "store", "jumpcloud", "git", …
-  std::string message;
-  std::string cure;  // what to do; empty where the message says it, or nothing is to do
-};
-
 class Examination {
  public:
   Examination() : now_(current_time()) {}
@@ -56,6 +45,7 @@ class Examination {
     examine_p11_kit();
     examine_provider();
     examine_ssh();
+    for (Line& line : examine_browsers(device ? device->snapshot.get() : nullptr)) lines_.push_back(std::move(line));
     examine_git();
     return std::move(lines_);
   }
