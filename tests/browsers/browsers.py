@@ -122,6 +122,9 @@ class Browser:
         run(["modutil", "-dbdir", f"sql:{self.database.folder}", "-add", "devtrust", "-libfile", module, "-force"],
             home=self.home, unprivileged=True, variables=self.variables)
 
+    def devtrust(self, programs, *arguments, **options):
+        return run([programs / "devtrust", *arguments], home=self.home, unprivileged=True, **options)
+
     def renew(self, leaf, old):
         """A new key and certificate, and the old ones gone."""
         self.identity.add(leaf)
@@ -203,16 +206,28 @@ class Browser:
 
 class Firefox(Browser):
     remembers_its_choice = False
+    chooses_by_setup = False  # whether `devtrust setup` made the setting for it
     name, listening, protocol, endpoint = "firefox", r"WebDriver BiDi listening on (ws://\S+)", "webDriverBiDi", "/session"
 
     @property
     def database_folder(self):
         return self.home / "profile"
 
+    def set_up(self, programs):
+        root = self.home / ".mozilla/firefox"
+        root.mkdir(parents=True)
+        (root / "profiles.ini").write_text(f"[Profile0]\nName=test\nIsRelative=0\nPath={self.database.folder}\n")
+        give_away(self.home)
+        self.chooses_by_setup = True
+        self.devtrust(programs, "setup", "firefox", "--auto-select")
+
     def command(self):
         preferences = "".join(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
-                              for name, value in FIREFOX_PREFERENCES.items())
-        (self.database.folder / "user.js").write_text(preferences)
+                              for name, value in FIREFOX_PREFERENCES.items()
+                              if name != "security.default_personal_cert" or not self.chooses_by_setup)
+        path = self.database.folder / "user.js"
+        text = path.read_text() if path.exists() else ""
+        path.write_text(text if preferences in text else preferences + text)
         give_away(self.home)
         return as_user(["firefox-esr", "--headless", "--no-remote", "--profile", self.database.folder,
                         "--remote-debugging-port=0"])
@@ -228,6 +243,9 @@ class Chromium(Browser):
     def database_folder(self):
         (self.home / ".pki").mkdir(exist_ok=True)
         return self.home / ".pki/nssdb"
+
+    def set_up(self, programs):
+        self.devtrust(programs, "setup", "chromium")
 
     def command(self):
         managed = self.home / "etc/policies/managed"

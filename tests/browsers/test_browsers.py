@@ -47,6 +47,25 @@ def test_is_refused_without_the_module(new_browser, portal, pki):
     browser.close()
 
 
+def test_reaches_the_page_from_setup_alone(new_browser, portal, programs, pki):
+    leaf = pki.issue("ec:P-256")
+    browser = new_browser(leaf)
+    browser.set_up(programs)
+    browser.start()
+    reaches(browser, portal, leaf)
+    if browser.name == "firefox":  # Chromium's lock is in the folder that it was given here, not in the usual one
+        refused = browser.devtrust(programs, "unsetup", browser.name, check=False)
+        assert refused.returncode == 1 and "is running" in refused.stdout, refused.stdout
+    browser.close()
+    browser.devtrust(programs, "unsetup", browser.name)
+    uses = browser.uses()
+    browser.start()
+    page = browser.open(portal.pages["TLSv1.3"])
+    assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
+    assert browser.uses() == uses
+    browser.close()
+
+
 def test_uses_a_renewed_certificate_on_the_next_connection(new_browser, portal, module, pki):
     first = old = pki.issue()
     browser = new_browser(old)

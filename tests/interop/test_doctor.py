@@ -15,7 +15,12 @@ from test_command import Command, check
 
 @pytest.fixture
 def home(make_home):
-    return make_home("ec:P-256", fresh=True)
+    """With a profile of Firefox; Chromium was used, whose database is the store."""
+    home = make_home("ec:P-256", fresh=True)
+    home.write(".mozilla/firefox/profiles.ini", "[Profile0]\nName=a\nIsRelative=1\nPath=a\n")
+    home.write(".mozilla/firefox/a/times.json", "{}")
+    home.write(".config/chromium/First Run", "")
+    return home
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ def test_all_is_well(doctor, home, folder):
     lines = but_the_agent([(line["finding"], line["subject"], line["message"], line["cure"]) for line in json.loads(ended.stdout)["lines"]])
     assert [line[0] for line in lines] == ["ok"] * len(lines), lines
     assert [line[1] for line in lines] == ["configuration", "store", "jumpcloud", "jumpcloud", "jumpcloud", "module", "p11-kit",
-                                           "provider", "ssh", "git", "git"]
+                                           "provider", "ssh", "firefox", "chromium", "git", "git"]
     assert find(lines, "jumpcloud", r"is valid (19|20) more days, renewal due in about (9|10)$")
     assert find(lines, "jumpcloud", "the chain is complete, up to \"JumpCloud Production")
     assert find(lines, "jumpcloud", r"the key \(P-256\) is the certificate's, and signs")
@@ -73,6 +78,7 @@ def test_what_is_not_set_up_is_no_problem(doctor):
         "p11-kit": "devtrust setup p11-kit",
         "provider": "devtrust setup openssl, or run a program with `devtrust exec`",
         "ssh": "devtrust setup ssh",
+        "firefox": "devtrust setup firefox",
         "git": "devtrust setup git"}
 
 
