@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/programs.h"
 #include "cli/report.h"
+#include "cli/setup/gpgsm.h"
 #include "cli/setup/openssl.h"
 #include "cli/setup/ssh.h"
 #include "cli/subprocess.h"
@@ -45,6 +46,7 @@ class Examination {
     examine_p11_kit();
     examine_provider();
     examine_ssh();
+    if (device) examine_gpgsm(*device->snapshot);
     for (Line& line : examine_browsers(device ? device->snapshot.get() : nullptr)) lines_.push_back(std::move(line));
     examine_git();
     return std::move(lines_);
@@ -291,6 +293,49 @@ class Examination {
     if (access(module.c_str(), R_OK) != 0)
       return problem("ssh", "is to load " + module + ", which is not there", "devtrust setup ssh");
     ok("ssh", "offers the device's key");
+  }
+
+  void examine_gpgsm(const Snapshot& snapshot) {
+    if (!is_installed(kCardDaemon)) return off("gpgsm", std::string(kCardDaemon) + " is not installed", {});
+    if (!is_installed("gpgsm")) return off("gpgsm", "is not installed", {});
+    const auto settings = gpgsm_settings();
+    if (!settings) return problem("gpgsm", settings.error().message);
+    const std::string& program = settings->card_daemon;
+    const auto current = select_current(snapshot, {}, now_);
+    if (current && !usable_by_gpgsm(*(*current)->leaf)) {
+      return off("gpgsm", "cannot use the device's key, which is none of RSA", {});
+    }
+    if (program.empty()) return off("gpgsm", "does not offer the device's key", "devtrust setup gpgsm");
+    if (!program.ends_with(kCardDaemon)) {
+      return off("gpgsm", "uses another card daemon, " + program,
+                 "take that scdaemon-program out of gpg-agent.conf, then: devtrust setup gpgsm");
+    }
+    for (const std::string& file : {program, settings->module}) {
+      if (!file.empty() && access(file.c_str(), R_OK) != 0)
+        return problem("gpgsm", "is to load " + file + ", which is not there", "devtrust setup gpgsm");
+    }
+    if (settings->module.empty()) return off("gpgsm", "does not offer the device's key", "devtrust setup gpgsm");
+    if (current) examine_gpgsm_keyring(*settings, **current);
+  }
+
+  void examine_gpgsm_keyring(const GpgsmSettings& settings, const Identity& identity) {
+    if (identity.chain.complete) {
+      const Certificate& root = identity.chain.issuers.empty() ? *identity.leaf : *identity.chain.issuers.back();
+      if (!settings.trusts(root)) {
+        return problem("gpgsm", "does not trust the root of the certificate's chain, \"" + name_of(root) + '"',
+                       "devtrust setup gpgsm");
+      }
+    }
+    const auto listed = cli::run({"gpgsm", "--with-colons", "-k", "0x" + sha1_fingerprint(*identity.leaf)});
+    if (!listed || listed->code != 0) {
+      return problem(
+          "gpgsm",
+          "does not start with its configuration: " + (listed ? first_line(listed->errors) : listed.error().message),
+          "mend that file first");
+    }
+    if (listed->output.find("\nfpr:") == std::string::npos)
+      return problem("gpgsm", "has not learned the current certificate", kLearnCommand);
+    ok("gpgsm", "offers the device's key");
   }
 
   void examine_git() {

@@ -34,16 +34,20 @@ Result<std::string> find(const std::string& what, const std::vector<std::string>
 
 Result<std::string> program_path(const std::string& name) { return find(name, {name}); }
 
-bool is_installed(const std::string& program) {
+std::string installed_path(const std::string& program) {
   const char* path = std::getenv("PATH");
   std::string_view rest = path != nullptr ? path : "";
   while (!rest.empty()) {
     const std::string_view folder = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
-    if (!folder.empty() && access((fs::path(folder) / program).c_str(), X_OK) == 0) return true;
+    if (folder.empty()) continue;
+    const fs::path file = fs::path(folder) / program;
+    if (access(file.c_str(), X_OK) == 0) return file.string();
   }
-  return false;
+  return {};
 }
+
+bool is_installed(const std::string& program) { return !installed_path(program).empty(); }
 
 Result<std::string> module_path() {
   return find("the PKCS#11 module", {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-pkcs11.so", "../lib/devtrust-pkcs11.so"});

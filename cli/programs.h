@@ -10,7 +10,9 @@ namespace devtrust::cli {
 /// A program that is installed beside this one. kNotFound where it is not there.
 Result<std::string> program_path(const std::string& name);
 
-/// Whether a program of that name is on PATH.
+/// The program of that name that is first on PATH; empty where there is none.
+std::string installed_path(const std::string& program);
+/// Whether there is one.
 bool is_installed(const std::string& program);
 
 /// The PKCS#11 module and the OpenSSL provider, of the installation (or the build tree) that this program is in.

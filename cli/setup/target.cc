@@ -12,6 +12,7 @@
 #include "cli/programs.h"
 #include "cli/setup/browsers.h"
 #include "cli/setup/git.h"
+#include "cli/setup/gpgsm.h"
 #include "cli/setup/openssl.h"
 #include "cli/setup/p11_kit.h"
 #include "cli/setup/ssh.h"
@@ -28,11 +29,12 @@ struct Target {
 
 constexpr std::string_view kEveryTarget = "all";
 
-constexpr std::array<Target, 6> kTargets{
+constexpr std::array<Target, 7> kTargets{
     {{"git", "git", plan_git_setup, plan_git_unsetup},
      {"p11-kit", "p11-kit", plan_p11_kit_setup, plan_p11_kit_unsetup},
      {"openssl", "openssl", plan_openssl_setup, plan_openssl_unsetup},
      {"ssh", "ssh", plan_ssh_setup, plan_ssh_unsetup},
+     {"gpgsm", kCardDaemon, plan_gpgsm_setup, plan_gpgsm_unsetup},
      {"firefox", "firefox firefox-esr", plan_firefox_setup, plan_firefox_unsetup},
      {"chromium", "chromium chromium-browser google-chrome microsoft-edge brave-browser", plan_chromium_setup,
       plan_chromium_unsetup}}};
