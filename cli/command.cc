@@ -101,7 +101,7 @@ class Command {
     CLI::App* command = add("setup", "Set a program up to use the identity", [this] { return setup(target_, setup_); });
     command
         ->add_option("target", target_,
-                     "git, p11-kit, openssl, ssh, gpgsm, firefox, chromium, or all that are installed")
+                     "git, p11-kit, openssl, curl, ssh, gpgsm, firefox, chromium, or all that are installed")
         ->required()
         ->type_name("TARGET|all");
     command
@@ -113,7 +113,7 @@ class Command {
                       "firefox: show a certificate to every site that asks, without a question");
     add_setup_options(command);
     command = add("unsetup", "Undo what setup did, to the byte", [this] { return unsetup(target_, setup_); });
-    command->add_option("target", target_, "git, p11-kit, openssl, ssh, gpgsm, firefox, chromium, or all")
+    command->add_option("target", target_, "git, p11-kit, openssl, curl, ssh, gpgsm, firefox, chromium, or all")
         ->required()
         ->type_name("TARGET|all");
     add_setup_options(command);

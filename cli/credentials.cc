@@ -34,25 +34,7 @@ int failure(const std::string& message) {
   return 1;
 }
 
-struct Files {
-  std::string profile, chain, key;
-};
-
-/// The leaf and its issuers without the root, which whoever checks has himself; and the key's reference.
-Result<Files> files_of(const std::string& profile) {
-  const auto device = open_device();
-  if (!device) return fail(device);
-  const auto current = select_current(*device->snapshot, profile, current_time());
-  if (!current) return fail(current);
-  const Identity& identity = **current;
-  Files files{identity.profile, pem_of(*identity.leaf), encode_key_reference("devtrust:" + identity.profile)};
-  const auto& issuers = identity.chain.issuers;
-  for (std::size_t i = 0; i + (identity.chain.complete ? 1 : 0) < issuers.size(); ++i)
-    files.chain += pem_of(*issuers[i]);
-  return files;
-}
-
-Result<void> write_files(const Files& files, const std::string& folder) {
+Result<void> write_files(const PemFiles& files, const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return fail(ErrorCode::kAccessDenied, fmt::format("{} cannot be made: {}", folder, error.message()));
@@ -140,8 +122,22 @@ int wait_for(pid_t process, const HeldSignals& signals) {
 
 }  // namespace
 
+// The leaf and its issuers without the root, which whoever checks has himself; and the key's reference.
+Result<PemFiles> pem_files(const std::string& profile) {
+  const auto device = open_device();
+  if (!device) return fail(device);
+  const auto current = select_current(*device->snapshot, profile, current_time());
+  if (!current) return fail(current);
+  const Identity& identity = **current;
+  PemFiles files{identity.profile, pem_of(*identity.leaf), encode_key_reference("devtrust:" + identity.profile)};
+  const auto& issuers = identity.chain.issuers;
+  for (std::size_t i = 0; i + (identity.chain.complete ? 1 : 0) < issuers.size(); ++i)
+    files.chain += pem_of(*issuers[i]);
+  return files;
+}
+
 int pem(const std::string& profile, const std::string& folder) {
-  const auto files = files_of(profile);
+  const auto files = pem_files(profile);
   if (!files) return failure(files.error().message);
   if (folder.empty()) return print_answer(files->chain + files->key);
   const auto written = write_files(*files, folder);
@@ -174,7 +170,7 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
   const auto provider = provider_path();
   const auto module = module_path();
   if (!provider || !module) return failure((!provider ? provider : module).error().message);
-  const auto files = files_of(profile);
+  const auto files = pem_files(profile);
   if (!files) return failure(files.error().message);
   const HeldSignals signals;
   const ScratchFolder folder;

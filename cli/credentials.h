@@ -4,9 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "identity/result.h"
+
 namespace devtrust::cli {
 
 /// Each returns the process's exit code. `profile`: empty for the first one that has a current certificate.
+
+/// What `pem` writes.
+struct PemFiles {
+  std::string profile, chain, key;
+};
+Result<PemFiles> pem_files(const std::string& profile);
 
 /// chain.pem and key.pem in `folder`, each replaced at once; both to standard output where it is empty.
 int pem(const std::string& profile, const std::string& folder);

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/credentials.h"
 #include "cli/doctor_browsers.h"
 #include "cli/doctor_line.h"
 #include "cli/files.h"
@@ -17,6 +18,7 @@
 #include "cli/output.h"
 #include "cli/programs.h"
 #include "cli/report.h"
+#include "cli/setup/curl.h"
 #include "cli/setup/gpgsm.h"
 #include "cli/setup/openssl.h"
 #include "cli/setup/ssh.h"
@@ -45,6 +47,7 @@ class Examination {
     examine_module();
     examine_p11_kit();
     examine_provider();
+    examine_curl();
     examine_ssh();
     if (device) examine_gpgsm(*device->snapshot);
     for (Line& line : examine_browsers(device ? device->snapshot.get() : nullptr)) lines_.push_back(std::move(line));
@@ -277,6 +280,34 @@ class Examination {
     }
     off("provider", provider + " loads; OpenSSL's programs are not told of it",
         "devtrust setup openssl, or run a program with `devtrust exec`");
+  }
+
+  void examine_curl() {
+    if (!curl_is_set_up()) return off("curl", "has no files of the certificate", "devtrust setup curl");
+    const std::string folder = pem_folder();
+    const auto chain = read_if_there(folder + "/chain.pem");
+    const auto key = read_if_there(folder + "/key.pem");
+    for (const auto* file : {&chain, &key}) {
+      if (!*file) return problem("curl", file->error().message);
+      if (!**file) return problem("curl", folder + " has no chain.pem and key.pem any more", "devtrust setup curl");
+    }
+    const auto current = pem_files({});
+    // Which profile setup was given is not asked again: its key.pem names it.
+    if (current && **key == current->key && **chain != current->chain) {
+      return problem("curl", folder + "/chain.pem is not of the current certificate",
+                     "devtrust setup curl, and see systemctl --user status devtrust-refresh.path for why");
+    }
+    const auto failed = cli::run({"systemctl", "--user", "is-failed", "devtrust-refresh.service"});
+    if (current && failed && failed->code == 0) {
+      return problem("curl", "the last run of devtrust-refresh.service failed",
+                     "systemctl --user restart devtrust-refresh.service, and see its status");
+    }
+    const auto active = cli::run({"systemctl", "--user", "is-active", "devtrust-refresh.path"});
+    if (active && active->output == "inactive\n") {
+      return problem("curl", "devtrust-refresh.path does not run, so nobody writes chain.pem anew",
+                     "systemctl --user start devtrust-refresh.path devtrust-refresh.timer");
+    }
+    ok("curl", "has the current certificate in " + folder);
   }
 
   void examine_ssh() {

@@ -24,8 +24,9 @@ using Foreign = std::function<std::string(std::string_view)>;
 
 struct Plan {
   std::vector<FileChange> changes;
-  std::vector<std::string> done;   ///< what the changes mean, a line each
-  std::vector<std::string> notes;  ///< what the user should know or do
+  std::vector<std::string> done;     ///< what the changes mean, a line each
+  std::vector<std::string> notes;    ///< what the user should know or do
+  std::function<void()> afterwards;  ///< once the changes are made; nothing that has to succeed
 
   /// Adds our lines to the file, or renews them. `mode`: of a file that is new.
   Result<void> put(const MarkedBlock& block, const std::string& path, std::string_view lines, mode_t mode, bool shared);

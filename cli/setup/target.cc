@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/programs.h"
 #include "cli/setup/browsers.h"
+#include "cli/setup/curl.h"
 #include "cli/setup/git.h"
 #include "cli/setup/gpgsm.h"
 #include "cli/setup/openssl.h"
@@ -29,10 +30,11 @@ struct Target {
 
 constexpr std::string_view kEveryTarget = "all";
 
-constexpr std::array<Target, 7> kTargets{
+constexpr std::array<Target, 8> kTargets{
     {{"git", "git", plan_git_setup, plan_git_unsetup},
      {"p11-kit", "p11-kit", plan_p11_kit_setup, plan_p11_kit_unsetup},
      {"openssl", "openssl", plan_openssl_setup, plan_openssl_unsetup},
+     {"curl", "curl", plan_curl_setup, plan_curl_unsetup},
      {"ssh", "ssh", plan_ssh_setup, plan_ssh_unsetup},
      {"gpgsm", kCardDaemon, plan_gpgsm_setup, plan_gpgsm_unsetup},
      {"firefox", "firefox firefox-esr", plan_firefox_setup, plan_firefox_unsetup},
@@ -79,6 +81,7 @@ int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char*
     if (changes) write_all(STDERR_FILENO, listed(plan->notes));  // what `patch` reads has no place for them
   } else {
     if (auto applied = apply_all(plan->changes); !applied) return failure(applied.error().message);
+    if (changes && plan->afterwards) plan->afterwards();
     text = changes ? listed(plan->done) : std::string(nothing) + '\n';
     text += listed(plan->notes);
   }

@@ -66,7 +66,7 @@ def test_all_is_well(doctor, home, folder):
     lines = but_the_agent([(line["finding"], line["subject"], line["message"], line["cure"]) for line in json.loads(ended.stdout)["lines"]])
     assert [line[0] for line in lines] == ["ok"] * len(lines), lines
     assert [line[1] for line in lines] == ["configuration", "store", "jumpcloud", "jumpcloud", "jumpcloud", "module", "p11-kit",
-                                           "provider", "ssh", "firefox", "chromium", "git", "git"]
+                                           "provider", "curl", "ssh", "firefox", "chromium", "git", "git"]
     assert find(lines, "jumpcloud", r"is valid (19|20) more days, renewal due in about (9|10)$")
     assert find(lines, "jumpcloud", "the chain is complete, up to \"JumpCloud Production")
     assert find(lines, "jumpcloud", r"the key \(P-256\) is the certificate's, and signs")
@@ -77,6 +77,7 @@ def test_what_is_not_set_up_is_no_problem(doctor):
     assert {line[1]: line[3] for line in lines if line[0] == "off"} == {
         "p11-kit": "devtrust setup p11-kit",
         "provider": "devtrust setup openssl, or run a program with `devtrust exec`",
+        "curl": "devtrust setup curl",
         "ssh": "devtrust setup ssh",
         "firefox": "devtrust setup firefox",
         "git": "devtrust setup git"}

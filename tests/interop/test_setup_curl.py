@@ -1,0 +1,137 @@
+"""devtrust setup curl: the certificate as files for curl alone, which the user's service manager keeps fresh."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from programs import as_user, environment, wait_until
+from test_setup_git import devtrust, files, home  # noqa: F401 - two are fixtures
+
+UNITS = ".config/systemd/user/"
+PEM = [".local/share/devtrust/chain.pem", ".local/share/devtrust/key.pem"]
+MADE = [".config/devtrust/curlrc", UNITS + "default.target.d/devtrust-refresh.conf", UNITS + "devtrust-refresh.path",
+        UNITS + "devtrust-refresh.service", UNITS + "devtrust-refresh.timer", *PEM]
+
+
+def curl(home, web_pki, server, *options, **more):
+    """In a session as `setup openssl` makes it."""
+    variables = {"OPENSSL_CONF": home.folder / ".config/devtrust/openssl.cnf", **more.pop("variables", {})}
+    return home.run(["curl", "--silent", "--show-error", "--cacert", web_pki.root.certificate, *options,
+                     f"https://localhost:{server.port}/"], variables=variables, **more)
+
+
+def configured(home):
+    return "--config", home.folder / MADE[0]
+
+
+def set_up(devtrust):
+    devtrust.run("setup", "openssl", variables={"SHELL": "/bin/sh"})
+    ended = devtrust.run("setup", "curl")
+    assert ended.returncode == 0, ended.stdout
+    return ended.stdout
+
+
+def lines_of(home, unit):
+    text = (home.folder / UNITS / f"devtrust-refresh.{unit}").read_text()
+    return [tuple(line.split("=", 1)) for line in text.splitlines() if "=" in line and line[0] != "#"]
+
+
+def refresh(home):
+    """What the service runs."""
+    (command,) = [value for name, value in lines_of(home, "service") if name == "ExecStart"]
+    home.run(shlex.split(command))
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
+def test_curl_then_shows_the_certificate_also_after_a_renewal(make_home, programs, pki, web_pki, root_server, key):
+    from test_command import Command
+
+    home = make_home(key, fresh=True)
+    set_up(Command(programs / "devtrust", home))
+    assert curl(home, web_pki, root_server, *configured(home)).stdout == f"client SUCCESS {home.leaf.sha1()}\n"
+    home.renew(pki, key)
+    refresh(home)
+    assert curl(home, web_pki, root_server, *configured(home)).stdout == f"client SUCCESS {home.leaf.sha1()}\n"
+
+
+def test_all_other_calls_of_curl_stay_as_they_are(devtrust, home, web_pki, root_server):
+    set_up(devtrust)
+    assert "400 No required SSL certificate" in curl(home, web_pki, root_server).stdout
+    assert not (home.folder / ".curlrc").exists()
+
+
+def test_once_and_back_to_nothing(devtrust, home):
+    devtrust.run("setup", "openssl", variables={"SHELL": "/bin/sh"})
+    before = files(home)
+    said = devtrust.run("setup", "curl").stdout.replace("\n", " ")
+    assert sorted(set(files(home)) - set(before)) == sorted([*MADE, ".local/share/devtrust"])
+    assert f"curl --config {home.folder}/{MADE[0]} https://" in said and "from the next login on" in said
+    assert (home.folder / PEM[1]).stat().st_mode & 0o777 == 0o600
+    between = files(home)
+    assert "Already set up: nothing was changed." in devtrust.run("setup", "curl").stdout
+    assert devtrust.run("setup", "curl", "--dry-run").stdout == ""
+    assert files(home) == between
+    devtrust.run("unsetup", "curl")
+    assert files(home) == before
+    assert "Nothing of devtrust's was there" in devtrust.run("unsetup", "curl").stdout
+
+
+def test_dry_run_is_a_diff_of_just_that(devtrust, home, folder):
+    devtrust.run("setup", "openssl", variables={"SHELL": "/bin/sh"})
+    before = files(home)
+    diff = devtrust.run("setup", "curl", "--dry-run").stdout
+    assert files(home) == before
+    assert [line for line in diff.splitlines() if line.startswith("+++ ")] and all(
+        f"+++ {home.folder}/{name}" in diff.splitlines() for name in MADE)
+
+
+def test_what_has_no_effect_is_refused(devtrust, home, folder):
+    before = files(home)
+    ended = devtrust.run("setup", "curl")
+    assert ended.returncode == 1 and "run `devtrust setup openssl` first; nothing was changed" in ended.stdout
+    system = devtrust.run("setup", "curl", "--system")
+    assert system.returncode == 1 and "each user's own" in system.stdout
+    assert files(home) == before
+
+
+@pytest.mark.parametrize("name", [PEM[0], MADE[0], MADE[3]])
+def test_what_was_made_by_hand_is_not_touched(devtrust, home, name):
+    home.write(name, "# mine\n")
+    devtrust.run("setup", "openssl", variables={"SHELL": "/bin/sh"})
+    before = files(home)
+    ended = devtrust.run("setup", "curl")
+    assert ended.returncode == 1 and "is there, and not by `devtrust setup curl`" in ended.stdout
+    devtrust.run("unsetup", "curl")
+    assert files(home) == before
+
+
+def test_the_units_are_well_formed(devtrust, home):
+    set_up(devtrust)
+    units = [home.folder / UNITS / f"devtrust-refresh.{kind}" for kind in ("service", "path", "timer")]
+    said = home.run(["systemd-analyze", "--user", "--man=no", "verify", *units],
+                    variables={"XDG_RUNTIME_DIR": home.folder}).stdout
+    assert "devtrust-refresh" not in said, said
+    watched = [value for name, value in lines_of(home, "path") if name == "PathModified"]
+    assert watched == [f"{home.folder}/.pki/nssdb/{name}" for name in ("cert9.db", "key4.db")]
+
+
+def test_doctor(devtrust, home, pki):
+    import json
+
+    def line():
+        return [(each["finding"], each["message"], each["cure"]) for each in
+                json.loads(devtrust.run("doctor", "--json").stdout)["lines"] if each["subject"] == "curl"][0]
+
+    assert line() == ("off", "has no files of the certificate", "devtrust setup curl")
+    set_up(devtrust)
+    assert line()[0] == "ok"
+    home.renew(pki, "ec:P-256")
+    found, message, cure = line()
+    assert found == "problem" and "is not of the current certificate" in message and cure.startswith("devtrust setup curl")
+    devtrust.run("setup", "curl")
+    assert line()[0] == "ok"
+    (home.folder / PEM[0]).unlink()
+    assert line()[0] == "problem" and line()[2] == "devtrust setup curl"
+    devtrust.run("setup", "curl")
+    assert line()[0] == "ok"
