@@ -1,6 +1,5 @@
 #include "cli/setup/curl.h"
 
-#include <unistd.h>
 #include <array>
 
 #include <fmt/format.h>
@@ -115,10 +114,18 @@ Result<bool> check_programs() {
               "first; nothing was changed");
 }
 
-/// Has the user's service manager, where there is one, read the units and begin or end.
-void tell_manager(const char* what) {
+constexpr const char *kPathUnit = "devtrust-refresh.path", *kTimerUnit = "devtrust-refresh.timer";
+
+// Where there is no manager of the user's that runs, the next one reads the units at the login.
+void start_units() {
   (void)run({"systemctl", "--user", "daemon-reload"});
-  (void)run({"systemctl", "--user", what, "devtrust-refresh.path", "devtrust-refresh.timer"});
+  (void)run({"systemctl", "--user", "start", kPathUnit, kTimerUnit});
+}
+
+/// Before the manager learns that the files are gone: it calls a timer without a file failed.
+void stop_units() {
+  (void)run({"systemctl", "--user", "stop", kPathUnit, kTimerUnit});
+  (void)run({"systemctl", "--user", "daemon-reload"});
 }
 
 }  // namespace
@@ -186,7 +193,7 @@ Result<Plan> plan_curl_setup(const SetupOptions& options) {
   const std::string refresh = refresh_command(*program, options.profile, quoted_word);
   if (manager) {
     plan.done.push_back(units() + ": devtrust-refresh, which writes them anew after a renewal");
-    plan.afterwards = [] { tell_manager("start"); };
+    plan.afterwards = start_units;
     if (const auto asked = run({"systemctl", "--user", "show-environment"}); !asked || asked->code != 0)
       plan.notes.push_back("They are written anew after renewals from the next login on. Until then: " + refresh);
   } else {
@@ -222,7 +229,7 @@ Result<Plan> plan_curl_unsetup(const SetupOptions& options) {
         folder + "/devtrust-refresh.path", folder + "/devtrust-refresh.service", curl_configuration()}) {
     if (auto taken = plan.take(kBlock, path); !taken) return fail(taken);
   }
-  if (!plan.changes.empty() && is_installed("systemctl")) plan.afterwards = [] { tell_manager("stop"); };
+  if (!plan.changes.empty() && is_installed("systemctl")) plan.afterwards = stop_units;
   return plan;
 }
 

@@ -20,7 +20,7 @@ OTHER_TEXTS = re.compile("|".join([
     r"provider_sect|^\\nactivate|Public certificates token|^Device-trust identities$",  # openssl.cnf, PKCS#11's own fields
     r"devtrust_info|# HELP|^When th(e|is) |^1 for the cert|^0 usable, 2|Version of devtrust",  # Prometheus
     r"^\\t(format|program|signingKey)|^\[\{\}|\\t\{\} = |^# (>>>|<<<)|this file is new|line before had no end|No newline at|^@@|^---",
-    r"^library-manufacturer|^devtrust doctor\\n|^       ID: |^  devtrust\\n|^# OpenSSL's programs",
+    r"^\[Unit\]|^library-manufacturer|^devtrust doctor\\n|^       ID: |^  devtrust\\n|^# OpenSSL's programs",
     r"^provider: |^devtrust: %s|^, …\}$|^(RSA|ECDH|signatures) with the key of|^the key of a device-trust|^a reference to a device-trust|"
     r"^user_pref\(|^firefox firefox-esr|^chromium chromium-browser",  # a line of Firefox's, and names of programs
     r"^devtrust: the device-trust|^the device-trust certificate, its",  # names of the provider's algorithms

@@ -1,11 +1,14 @@
 """devtrust setup curl: the certificate as files for curl alone, which the user's service manager keeps fresh."""
 
+import json
+import os
 import shlex
 import subprocess
 
 import pytest
 
-from programs import as_user, environment, wait_until
+from programs import Nginx, environment, run, wait_until
+from test_command import Command
 from test_setup_git import devtrust, files, home  # noqa: F401 - two are fixtures
 
 UNITS = ".config/systemd/user/"
@@ -45,8 +48,6 @@ def refresh(home):
 
 @pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
 def test_curl_then_shows_the_certificate_also_after_a_renewal(make_home, programs, pki, web_pki, root_server, key):
-    from test_command import Command
-
     home = make_home(key, fresh=True)
     set_up(Command(programs / "devtrust", home))
     assert curl(home, web_pki, root_server, *configured(home)).stdout == f"client SUCCESS {home.leaf.sha1()}\n"
@@ -59,6 +60,20 @@ def test_all_other_calls_of_curl_stay_as_they_are(devtrust, home, web_pki, root_
     set_up(devtrust)
     assert "400 No required SSL certificate" in curl(home, web_pki, root_server).stdout
     assert not (home.folder / ".curlrc").exists()
+
+
+@pytest.mark.parametrize("options, variables", [([], {"OPENSSL_CONF": "/nonexistent"}), (["--cert", "/nonexistent"], {})],
+                         ids=["no-provider", "no-files"])
+def test_what_a_curlrc_would_break(devtrust, home, session_folder, web_pki, web_server, options, variables):
+    """Why ~/.curlrc is left alone: curl then reaches not even a server that asks for no certificate."""
+    set_up(devtrust)
+    server = Nginx(session_folder / f"asks-nothing-{len(options)}", web_server)
+    try:
+        assert curl(home, web_pki, server, *configured(home)).stdout.startswith("client NONE")
+        broken = curl(home, web_pki, server, *configured(home), *options, variables=variables, check=False)
+        assert broken.returncode == 58, broken.stdout
+    finally:
+        server.close()
 
 
 def test_once_and_back_to_nothing(devtrust, home):
@@ -117,8 +132,6 @@ def test_the_units_are_well_formed(devtrust, home):
 
 
 def test_doctor(devtrust, home, pki):
-    import json
-
     def line():
         return [(each["finding"], each["message"], each["cure"]) for each in
                 json.loads(devtrust.run("doctor", "--json").stdout)["lines"] if each["subject"] == "curl"][0]
@@ -135,3 +148,65 @@ def test_doctor(devtrust, home, pki):
     assert line()[0] == "problem" and line()[2] == "devtrust setup curl"
     devtrust.run("setup", "curl")
     assert line()[0] == "ok"
+
+
+# --- with a service manager ---
+
+# systemd believes that it is the machine's own where this folder is there.
+MANAGER = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec systemd --user"
+
+
+class Session:
+    """The home of whoever runs the tests, with a service manager of the user's."""
+
+    def __init__(self, home, program, runtime):
+        self.home, self.program = home, program
+        subprocess.run(["chown", "-R", f"{os.geteuid()}:{os.getegid()}", home.folder], check=True)
+        runtime.mkdir(mode=0o700)
+        self.variables = {"XDG_RUNTIME_DIR": runtime, "SHELL": "/bin/sh"}
+        namespace = ["-m"] if os.geteuid() == 0 else ["-rm"]
+        self.manager = subprocess.Popen(["unshare", *namespace, "sh", "-c", MANAGER], env=environment(home.folder, **self.variables),
+                                        stdin=subprocess.DEVNULL)
+        wait_until(lambda: self.systemctl("is-active", "default.target") == "active\n", "systemd", self.manager)
+
+    def run(self, *argv, check=True):
+        return run(argv, home=self.home.folder, variables=self.variables, check=check).stdout
+
+    def systemctl(self, *arguments):
+        return self.run("systemctl", "--user", *arguments, check=False)
+
+    def devtrust(self, *arguments, check=True):
+        return self.run(self.program, *arguments, check=check)
+
+    def doctor(self):
+        lines = json.loads(self.devtrust("doctor", "--json", check=False))["lines"]
+        return [line for line in lines if line["subject"] == "curl"][0]
+
+    def close(self):
+        self.manager.terminate()
+        self.manager.wait(60)
+
+
+@pytest.fixture
+def session(home, programs, folder):
+    made = Session(home, programs / "devtrust", folder / "runtime")
+    yield made
+    made.close()
+
+
+def test_the_files_follow_a_renewal_though_nobody_ran_devtrust(session, home, pki):
+    session.devtrust("setup", "openssl")
+    assert "from the next login on. Until" not in session.devtrust("setup", "curl").replace("\n", " ")
+    assert session.systemctl("is-active", "devtrust-refresh.path") == "active\n"
+    wait_until(lambda: session.systemctl("show", "-P", "SubState", "devtrust-refresh.timer") == "waiting\n" and
+               session.systemctl("is-active", "devtrust-refresh.service") == "inactive\n", "the run at login", session.manager)
+    assert session.doctor()["finding"] == "ok"
+    leaf = pki.issue("ec:P-256", "JumpCloud Device Trust Certificate \u2013 11223344", valid_from=-1, valid_to=29)
+    home.database.add(leaf)
+    wait_until(lambda: (home.folder / PEM[0]).read_text().startswith(leaf.certificate.read_text()), "the renewal", session.manager)
+    session.systemctl("stop", "devtrust-refresh.path")
+    assert "devtrust-refresh.path does not run" in session.doctor()["message"]
+    session.run("sh", "-c", session.doctor()["cure"])
+    assert session.doctor()["finding"] == "ok"
+    session.devtrust("unsetup", "curl")
+    assert session.systemctl("list-units", "--all", "--no-legend", "devtrust-refresh*") == ""
