@@ -236,7 +236,7 @@ Result<Plan> plan_gpgsm_setup(const SetupOptions& options) {
   plan.done.push_back(files->agent + ": scdaemon-program " + card_daemon);
   const std::string lines = "providers devtrust\nprovider-devtrust-library " + *module + '\n';
   if (auto put = plan.put(kBlock, files->card_daemon, lines, 0600, options.system); !put) return fail(put);
-  plan.done.push_back(files->card_daemon + ": provider-devtrust-library " + *module);
+  plan.done.push_back(files->card_daemon + ": providers devtrust, provider-devtrust-library " + *module);
   if (!options.no_trust) {
     if (auto trusted = plan_trust(*files, **identity, options.system, plan); !trusted) return fail(trusted);
   }
