@@ -65,12 +65,13 @@ def sign(home, programs):
             return made
         good = git("verify-commit", "HEAD").stdout
         assert "Good signature" in good, good
-        # Some of GnuPG 2.2's card signatures have a zero byte too many, which gpgsm passes over and OpenSSL does not.
-        for _ in range(30):
+        # Some of GnuPG 2.2's card signatures have a zero byte too many, which gpgsm passes over and OpenSSL does not:
+        # another message is another signature.
+        for attempt in range(30):
             ours = git("verify-commit", "HEAD", program=programs / "devtrust-smimesign", check=False)
             if ours.returncode == 0:
                 break
-            git("-c", f"user.signingKey={key}", "commit", "-q", "--allow-empty", "--amend", "-S", "-m", "m")
+            git("-c", f"user.signingKey={key}", "commit", "-q", "--allow-empty", "--amend", "-S", "-m", f"m{attempt}")
         assert "Good signature" in ours.stdout and ours.returncode == 0, ours.stdout
         return made
 
