@@ -21,4 +21,8 @@ Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& con
   return sources;
 }
 
+std::vector<std::string> firefox_profile_folders(const std::string& root, std::vector<Error>& problems) {
+  return firefox_profiles(root, problems);
+}
+
 }  // namespace devtrust

@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "backends/nss/discovery.h"
+#include "backends/registry.h"
 #include "cli/device.h"
 #include "cli/programs.h"
 #include "cli/setup/nss_modules.h"
@@ -228,7 +228,7 @@ std::vector<std::string> firefox_profile_folders() {
   std::vector<std::string> folders;
   std::vector<Error> problems;
   for (const std::string& root : {home_directory() + "/.mozilla/firefox", config_home() + "/mozilla/firefox"}) {
-    for (const std::string& folder : firefox_profiles(root, problems)) {
+    for (const std::string& folder : firefox_profile_folders(root, problems)) {
       if (exists(folder) && std::ranges::find(folders, folder) == folders.end()) folders.push_back(folder);
     }
   }
