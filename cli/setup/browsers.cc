@@ -16,7 +16,6 @@
 #include "cli/device.h"
 #include "cli/programs.h"
 #include "cli/setup/nss_modules.h"
-
 #include "identity/process.h"
 #include "identity/selection.h"
 
@@ -228,7 +227,7 @@ std::vector<std::string> firefox_profile_folders() {
   std::vector<std::string> folders;
   std::vector<Error> problems;
   for (const std::string& root : {home_directory() + "/.mozilla/firefox", config_home() + "/mozilla/firefox"}) {
-    for (const std::string& folder : firefox_profile_folders(root, problems)) {
+    for (const std::string& folder : devtrust::firefox_profile_folders(root, problems)) {
       if (exists(folder) && std::ranges::find(folders, folder) == folders.end()) folders.push_back(folder);
     }
   }
