@@ -50,7 +50,7 @@ class Examination {
     examine_curl();
     examine_ssh();
     if (device) examine_gpgsm(*device->snapshot);
-    for (Line& line : examine_browsers(device ? device->snapshot.get() : nullptr)) lines_.push_back(std::move(line));
+    for (Line& line : examine_browsers(device ? &*device : nullptr)) lines_.push_back(std::move(line));
     examine_git();
     return std::move(lines_);
   }

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "cli/programs.h"
+#include "cli/setup/browser_policies.h"
 #include "cli/setup/browsers.h"
 #include "cli/setup/nss_modules.h"
 
@@ -57,8 +59,20 @@ std::vector<Line> troubles(const std::string& subject, const Database& database)
   return {};
 }
 
-Line firefox_line(const std::vector<Database>& databases) {
+constexpr const char* kFirefoxPolicy = "sudo devtrust setup firefox --system";
+constexpr const char* kChromiumPolicy = "sudo devtrust setup chromium --system";
+
+/// What is wrong with the policy that an administrator has made. `module`: what it loads; empty where nothing of ours.
+std::optional<Line> firefox_policy_trouble(const Result<std::string>& module) {
+  if (!module) return Line{Finding::kProblem, "firefox", module.error().message, {}};
+  if (module->empty() || access(module->c_str(), R_OK) == 0) return std::nullopt;
+  return Line{Finding::kProblem, "firefox", fmt::format("its policies load {}, which is not there", *module),
+              kFirefoxPolicy};
+}
+
+Line firefox_line(const std::vector<Database>& databases, bool by_policy) {
   const std::string subject = "firefox";
+  if (by_policy) return {Finding::kOk, subject, "has the module, by its policies", {}};
   const auto all = static_cast<std::size_t>(
       std::ranges::count_if(databases, [](const Database& database) { return database.own || database.module; }));
   if (all == databases.size())
@@ -70,7 +84,10 @@ Line firefox_line(const std::vector<Database>& databases) {
 void examine_firefox(const Snapshot* snapshot, std::vector<Line>& lines) {
   const std::string subject = "firefox";
   std::vector<Database> databases;
-  bool well = true;
+  const auto policy = firefox_policy_module();
+  const auto stale = firefox_policy_trouble(policy);
+  if (stale) lines.push_back(*stale);
+  bool well = !stale;
   for (const std::string& folder : firefox_profile_folders()) {
     databases.push_back(look_at(folder, snapshot));
     for (Line& line : troubles(subject, databases.back())) {
@@ -86,7 +103,19 @@ void examine_firefox(const Snapshot* snapshot, std::vector<Line>& lines) {
       lines.push_back({Finding::kOff, subject, "is not installed", {}});
     }
   } else if (well) {
-    lines.push_back(firefox_line(databases));
+    lines.push_back(firefox_line(databases, !policy->empty()));
+  }
+}
+
+void examine_chromium_policies(const Device& device, std::vector<Line>& lines) {
+  const auto folders = chromium_policy_folders();
+  for (const std::string& folder : folders) {
+    if (std::string fault = chromium_policy_fault(device, folder); !fault.empty())
+      lines.push_back({Finding::kProblem, "chromium", std::move(fault), kChromiumPolicy});
+  }
+  if (!device.config.browser.urls.empty() && std::ranges::none_of(folders, has_chromium_policy)) {
+    lines.push_back({Finding::kOff, "chromium", "asks at the sites of [browser] urls, since no policy of ours is there",
+                     kChromiumPolicy});
   }
 }
 
@@ -111,10 +140,12 @@ void examine_chromium(const Snapshot* snapshot, std::vector<Line>& lines) {
 
 }  // namespace
 
-std::vector<Line> examine_browsers(const Snapshot* snapshot) {
+std::vector<Line> examine_browsers(const Device* device) {
+  const Snapshot* snapshot = device != nullptr ? device->snapshot.get() : nullptr;
   std::vector<Line> lines;
   examine_firefox(snapshot, lines);
   examine_chromium(snapshot, lines);
+  if (device != nullptr) examine_chromium_policies(*device, lines);
   for (const char* browser : {"firefox", "chromium"}) {
     for (std::string& sentence : confined_browsers(browser)) {
       sentence.pop_back();  // the full stop

@@ -3,12 +3,12 @@
 
 #include <vector>
 
+#include "cli/device.h"
 #include "cli/doctor_line.h"
-#include "identity/snapshot.h"
 
 namespace devtrust::cli {
 
-/// `snapshot`: null where the configuration cannot be read.
-std::vector<Line> examine_browsers(const Snapshot* snapshot);
+/// `device`: null where the configuration cannot be read.
+std::vector<Line> examine_browsers(const Device* device);
 
 }  // namespace devtrust::cli

@@ -15,6 +15,7 @@
 #include "backends/registry.h"
 #include "cli/device.h"
 #include "cli/programs.h"
+#include "cli/setup/browser_policies.h"
 #include "cli/setup/nss_modules.h"
 #include "identity/process.h"
 #include "identity/selection.h"
@@ -31,13 +32,20 @@ struct ChromiumBrowser {
   const char* name;
   const char* folder;  // below ~/.config
   std::array<const char*, 2> programs;
+  const char* policies;  // where an administrator's files are
 };
 
 constexpr std::array<ChromiumBrowser, 4> kChromiumBrowsers{
-    {{"Chromium", "chromium", {"chromium", "chromium-browser"}},
-     {"Google Chrome", "google-chrome", {"google-chrome", "google-chrome-stable"}},
-     {"Microsoft Edge", "microsoft-edge", {"microsoft-edge", "microsoft-edge-stable"}},
-     {"Brave", "BraveSoftware/Brave-Browser", {"brave-browser", "brave-browser-stable"}}}};
+    {{"Chromium", "chromium", {"chromium", "chromium-browser"}, "/etc/chromium/policies/managed"},
+     {"Google Chrome", "google-chrome", {"google-chrome", "google-chrome-stable"}, "/etc/opt/chrome/policies/managed"},
+     {"Microsoft Edge",
+      "microsoft-edge",
+      {"microsoft-edge", "microsoft-edge-stable"},
+      "/etc/opt/edge/policies/managed"},
+     {"Brave",
+      "BraveSoftware/Brave-Browser",
+      {"brave-browser", "brave-browser-stable"},
+      "/etc/brave/policies/managed"}}};
 
 struct Confined {
   const char* browser;  // as the target is called
@@ -57,6 +65,10 @@ constexpr std::array<Confined, 7> kConfined{{{"firefox", "snap/firefox", "Firefo
 bool exists(const std::string& path) {
   std::error_code error;
   return fs::exists(path, error);
+}
+
+bool is_here(const ChromiumBrowser& browser) {
+  return exists(config_home() + '/' + browser.folder) || std::ranges::any_of(browser.programs, is_installed);
 }
 
 Error running(const std::string& who, const std::string& process) {
@@ -210,11 +222,6 @@ Result<void> take_auto_select(Plan& plan, const std::string& profile) {
   return {};
 }
 
-Error no_system() {
-  return {ErrorCode::kUnsupported,
-          "browsers are set up for one user at a time: run this as that user, without --system"};
-}
-
 Error nothing_found(const std::string& target, const std::string& otherwise) {
   std::string message;
   for (const std::string& sentence : confined_browsers(target)) message += (message.empty() ? "" : " ") + sentence;
@@ -244,10 +251,17 @@ std::string chromium_database() {
 std::string chromium_browsers() {
   std::string names;
   for (const ChromiumBrowser& browser : kChromiumBrowsers) {
-    if (exists(config_home() + '/' + browser.folder) || std::ranges::any_of(browser.programs, is_installed))
-      names += (names.empty() ? "" : ", ") + std::string(browser.name);
+    if (is_here(browser)) names += (names.empty() ? "" : ", ") + std::string(browser.name);
   }
   return names;
+}
+
+std::vector<std::string> chromium_policy_folders() {
+  std::vector<std::string> folders;
+  for (const ChromiumBrowser& browser : kChromiumBrowsers) {
+    if (is_here(browser)) folders.emplace_back(browser.policies);
+  }
+  return folders;
 }
 
 std::vector<std::string> confined_browsers(const std::string& browser) {
@@ -276,7 +290,7 @@ bool holds_identity(const Snapshot& snapshot, const std::string& database) {
 }
 
 Result<Plan> plan_firefox_setup(const SetupOptions& options) {
-  if (options.system) return tl::unexpected(no_system());
+  if (options.system) return plan_firefox_policy_setup(options);
   const auto module = module_path();
   if (!module) return fail(module);
   const auto folders = firefox_profile_folders();
@@ -314,7 +328,7 @@ Result<Plan> plan_firefox_setup(const SetupOptions& options) {
 }
 
 Result<Plan> plan_firefox_unsetup(const SetupOptions& options) {
-  if (options.system) return Plan();
+  if (options.system) return plan_firefox_policy_unsetup();
   Plan plan;
   for (const std::string& folder : firefox_profile_folders()) {
     const std::size_t first = plan.changes.size();
@@ -327,15 +341,15 @@ Result<Plan> plan_firefox_unsetup(const SetupOptions& options) {
 }
 
 Result<Plan> plan_chromium_setup(const SetupOptions& options) {
-  if (options.system) return tl::unexpected(no_system());
-  const auto module = module_path();
-  if (!module) return fail(module);
   const std::string browsers = chromium_browsers();
   if (browsers.empty()) {
     return tl::unexpected(nothing_found(
         "chromium",
         "neither Chromium nor one of its kin (Google Chrome, Microsoft Edge, Brave) is here: install it first"));
   }
+  if (options.system) return plan_chromium_policy_setup(options, chromium_policy_folders());
+  const auto module = module_path();
+  if (!module) return fail(module);
   if (home_directory().empty())
     return fail(ErrorCode::kNotFound, "this user has no home directory, where Chromium's database would be");
   const auto device = device_with_identity(options);
@@ -350,16 +364,24 @@ Result<Plan> plan_chromium_setup(const SetupOptions& options) {
   if (changes_since(plan, 0)) {
     if (auto closed = check_chromium_closed(); !closed) return fail(closed);
   }
-  plan.notes.push_back("Read by: " + browsers +
-                       ". They ask which certificate a site is to get, where no policy says it.");
+  plan.notes.push_back(
+      "Read by: " + browsers +
+      ". They ask which certificate a site is to get, where no policy says it: `devtrust setup chromium "
+      "--system`, as root, makes one for the sites of [browser] urls.");
   note_password(*device, plan);
   for (std::string& sentence : confined_browsers("chromium")) plan.notes.push_back(std::move(sentence));
   return plan;
 }
 
 Result<Plan> plan_chromium_unsetup(const SetupOptions& options) {
+  if (options.system) {
+    std::vector<std::string> folders;  // of those that are gone, too
+    folders.reserve(kChromiumBrowsers.size());
+    for (const ChromiumBrowser& browser : kChromiumBrowsers) folders.emplace_back(browser.policies);
+    return plan_chromium_policy_unsetup(folders);
+  }
   Plan plan;
-  if (options.system || home_directory().empty()) return plan;
+  if (home_directory().empty()) return plan;
   for (const char* folder : {"/.pki/nssdb", "/.local/share/pki/nssdb"}) {
     if (auto taken = take_module(plan, home_directory() + folder); !taken) return fail(taken);
   }

@@ -20,6 +20,8 @@ std::vector<std::string> firefox_profile_folders();
 std::string chromium_database();
 /// "Chromium, Google Chrome": those that are installed, or were used. Not those of a Snap or a Flatpak.
 std::string chromium_browsers();
+/// Where these read an administrator's policies.
+std::vector<std::string> chromium_policy_folders();
 /// Why the browser's Snap or Flatpak is not set up, a sentence each. `browser`: "firefox" or "chromium".
 std::vector<std::string> confined_browsers(const std::string& browser);
 /// Whether the certificate that the module would show is in this database, so that the browser shows it without.

@@ -234,8 +234,6 @@ def test_what_cannot_be_set_up_is_said(devtrust, home):
     refused(devtrust, home, "Firefox from Snap cannot load a module of this machine", "setup", "firefox")
     home.write(".var/app/org.mozilla.firefox/data", "")
     refused(devtrust, home, "`p11-kit server`", "setup", "firefox")
-    for target in DATABASES:
-        refused(devtrust, home, "without --system", "setup", target, "--system")
     home.write(".config/devtrust/config.toml", f'[[store]]\nkind = "nss"\npath = "{home.folder}/.mozilla/firefox/b"\n')
     refused(devtrust, home, "no store holds a device-trust certificate yet", "setup", "chromium")
 
