@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import programs
-from programs import WebServers, as_user, environment, give_away, run, wait_until
+from programs import WebServers, as_user, environment, give_away, run, wait_until, with_mounts
 from stores import NssDatabase
 
 programs.DEADLINE = 300  # a browser on a busy machine takes its time: only one that hangs may meet this
@@ -71,15 +71,15 @@ CHROMIUM_OPTIONS = [
     "--disable-dev-shm-usage",
 ]
 
-# Chromium reads policies in one place only: the browser sees ours there, and nothing else sees a change. `$1` is mounted
-# over `$2`. A user who is not root is root of a namespace for that, and then again the user.
+# Policies are read in one place only: the browser sees ours there, and nothing else sees a change. `$1` is mounted over
+# `$2`. A user who is not root is root of a namespace for that, and then again the user.
 MOUNT = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
 
 
-def with_policies(folder, argv):
+def with_policies(folder, target, argv):
     if os.geteuid() == 0:
-        return ["unshare", "--mount", "sh", "-c", MOUNT, "sh", folder, "/etc/chromium", *as_user(argv)]
-    return ["unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh", folder, "/etc/chromium",
+        return ["unshare", "--mount", "sh", "-c", MOUNT, "sh", folder, target, *as_user(argv)]
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh", folder, target,
             "unshare", "--user", f"--map-user={os.getuid()}", f"--map-group={os.getgid()}", *argv]
 
 
@@ -101,7 +101,7 @@ class Browser:
     def __init__(self, home, web_root, leaf=None):
         self.home = home
         home.mkdir()
-        self.process = self.driver = None
+        self.process = self.driver = self.etc = None
         self.identity = NssDatabase(home / "device")
         if leaf:
             self.identity.add(leaf)
@@ -124,6 +124,17 @@ class Browser:
 
     def devtrust(self, programs, *arguments, **options):
         return run([programs / "devtrust", *arguments], home=self.home, unprivileged=True, **options)
+
+    def administrator(self, programs, *arguments):
+        """devtrust, run by root of a machine whose /etc is `self.etc`."""
+        nobody = self.home.parent / "root"
+        nobody.mkdir(exist_ok=True)
+        if not self.etc:
+            self.etc = self.home.parent / "etc"
+            subprocess.run(["cp", "-a", "/etc", self.etc], check=os.geteuid() == 0)  # others may not read all of it
+            (self.etc / "devtrust").mkdir()
+            (self.etc / "devtrust/config.toml").write_text(f'[browser]\nurls = ["{ORIGINS}"]\n')
+        return run(with_mounts({"/etc": self.etc}, [programs / "devtrust", *arguments]), home=nobody)
 
     def renew(self, leaf, old):
         """A new key and certificate, and the old ones gone."""
@@ -214,13 +225,20 @@ class Firefox(Browser):
     def database_folder(self):
         return self.home / "profile"
 
-    def set_up(self, programs):
+    def name_profile(self):
         root = self.home / ".mozilla/firefox"
         root.mkdir(parents=True)
         (root / "profiles.ini").write_text(f"[Profile0]\nName=test\nIsRelative=0\nPath={self.database.folder}\n")
         give_away(self.home)
         self.chooses_by_setup = True
+
+    def set_up(self, programs):
+        self.name_profile()
         self.devtrust(programs, "setup", "firefox", "--auto-select")
+
+    def set_up_by_administrator(self, programs):
+        self.name_profile()
+        self.administrator(programs, "setup", "firefox", "--system", "--auto-select")
 
     def command(self):
         preferences = "".join(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
@@ -230,8 +248,8 @@ class Firefox(Browser):
         text = path.read_text() if path.exists() else ""
         path.write_text(text if preferences in text else preferences + text)
         give_away(self.home)
-        return as_user(["firefox-esr", "--headless", "--no-remote", "--profile", self.database.folder,
-                        "--remote-debugging-port=0"])
+        argv = ["firefox-esr", "--headless", "--no-remote", "--profile", self.database.folder, "--remote-debugging-port=0"]
+        return with_policies(self.etc, "/etc", argv) if self.etc else as_user(argv)
 
 
 class Chromium(Browser):
@@ -248,13 +266,21 @@ class Chromium(Browser):
     def set_up(self, programs):
         self.devtrust(programs, "setup", "chromium")
 
+    def set_up_by_administrator(self, programs):
+        """The choice is the administrator's, the module each user's."""
+        self.administrator(programs, "setup", "chromium", "--system", "--profile", "jumpcloud")
+        self.set_up(programs)
+
     def command(self):
+        argv = ["chromium", *CHROMIUM_OPTIONS, f"--user-data-dir={self.home / 'data'}"]
+        if self.etc:
+            return with_policies(self.etc, "/etc", argv)
         managed = self.home / "etc/policies/managed"
         managed.mkdir(parents=True, exist_ok=True)
         rule = json.dumps({"pattern": ORIGINS, "filter": {"ISSUER": {"CN": "device-trust.intermediate"}}})
         (managed / "devtrust.json").write_text(json.dumps({"AutoSelectCertificateForUrls": [rule]}))
         give_away(self.home)
-        return with_policies(self.home / "etc", ["chromium", *CHROMIUM_OPTIONS, f"--user-data-dir={self.home / 'data'}"])
+        return with_policies(self.home / "etc", "/etc/chromium", argv)
 
 
 class P11KitServer:

@@ -66,6 +66,26 @@ def test_reaches_the_page_from_setup_alone(new_browser, portal, programs, pki):
     browser.close()
 
 
+def test_reaches_the_page_from_an_administrators_setup(new_browser, portal, programs, pki):
+    """By policies, which are taken away again."""
+    leaf = pki.issue("ec:P-256")
+    browser = new_browser(leaf)
+    browser.set_up_by_administrator(programs)
+    browser.start()
+    reaches(browser, portal, leaf)
+    browser.close()
+    browser.administrator(programs, "unsetup", browser.name, "--system")
+    assert 'name="devtrust"' in modules(browser), "it is each user's, as unsetup says"
+    browser.devtrust(programs, "unsetup", browser.name)
+    assert 'name="devtrust"' not in modules(browser)
+    uses = browser.uses()
+    browser.start()
+    page = browser.open(portal.pages["TLSv1.3"])
+    assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
+    assert browser.uses() == uses
+    browser.close()
+
+
 def test_uses_a_renewed_certificate_on_the_next_connection(new_browser, portal, module, pki):
     first = old = pki.issue()
     browser = new_browser(old)
