@@ -251,7 +251,7 @@ Result<Plan> plan_chromium_policy_setup(const SetupOptions& options, const std::
   if (!device) return fail(device);
   const auto& urls = device->config.browser.urls;
   if (urls.empty()) {
-    return fail(ErrorCode::kInvalidConfig,
+    return fail(ErrorCode::kUnsupported,
                 "no site is named for which the browsers are to choose the certificate: [browser] urls in "
                 "/etc/devtrust/config.toml names them");
   }

@@ -225,7 +225,7 @@ Result<void> take_auto_select(Plan& plan, const std::string& profile) {
 Error nothing_found(const std::string& target, const std::string& otherwise) {
   std::string message;
   for (const std::string& sentence : confined_browsers(target)) message += (message.empty() ? "" : " ") + sentence;
-  return {ErrorCode::kNotFound, message.empty() ? otherwise : message};
+  return {ErrorCode::kUnsupported, message.empty() ? otherwise : message};
 }
 
 }  // namespace

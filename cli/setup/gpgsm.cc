@@ -221,9 +221,9 @@ Result<Plan> plan_gpgsm_setup(const SetupOptions& options) {
   const auto identity = select_current(*device->snapshot, options.profile, current_time());
   if (!identity) return fail(identity);
   if (!usable_by_gpgsm(*(*identity)->leaf)) {
-    return fail(ErrorCode::kInvalidArgument, "gnupg-pkcs11-scd offers RSA keys only, and the key of \"" +
-                                                 name_of(*(*identity)->leaf) +
-                                                 "\" is of another kind: sign with `devtrust setup git` instead");
+    return fail(ErrorCode::kUnsupported, "gnupg-pkcs11-scd offers RSA keys only, and the key of \"" +
+                                             name_of(*(*identity)->leaf) +
+                                             "\" is of another kind: sign with `devtrust setup git` instead");
   }
   const auto files = files_of(options.system);
   if (!files) return fail(files);

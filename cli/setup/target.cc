@@ -72,8 +72,12 @@ bool changes_anything(const Plan& plan) {
   return std::ranges::any_of(plan.changes, [](const FileChange& change) { return !change.empty(); });
 }
 
-int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char* nothing) {
-  if (!plan) return failure(plan.error().message);
+/// `of_all`: nobody asked for this target by name, so that one which has no place here is no failure.
+int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char* nothing, bool of_all = false) {
+  if (!plan) {
+    failure(plan.error().message);
+    return of_all && plan.error().code == ErrorCode::kUnsupported ? 0 : 1;
+  }
   const bool changes = changes_anything(*plan);
   std::string text;
   if (options.dry_run) {
@@ -118,6 +122,7 @@ std::vector<std::string_view> target_names() {
 }
 
 int setup(const std::string& target, const SetupOptions& options) {
+  constexpr const char* kAlready = "Already set up: nothing was changed.";
   if (options.auto_select && target != "firefox")
     return failure("--auto-select is for firefox alone: devtrust setup firefox --auto-select");
   if (target == kEveryTarget) {
@@ -125,13 +130,13 @@ int setup(const std::string& target, const SetupOptions& options) {
     for (const Target& each : kTargets) {
       if (!any_installed(each.programs)) continue;
       if (!options.dry_run) write_all(STDOUT_FILENO, fmt::format("{}:\n", each.name));
-      code = std::max(code, setup(std::string(each.name), options));
+      code = std::max(code, carry_out(each.setup(options), options, kAlready, true));
     }
     return code;
   }
   const Target* found = find_target(target);
   if (found == nullptr) return failure(unknown_target(target));
-  return carry_out(found->setup(options), options, "Already set up: nothing was changed.");
+  return carry_out(found->setup(options), options, kAlready);
 }
 
 int unsetup(const std::string& target, const SetupOptions& options) {

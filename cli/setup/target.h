@@ -13,7 +13,8 @@ namespace devtrust::cli {
 std::vector<std::string_view> target_names();
 
 /// Each ends with the process's exit code: 0, or 1 with one line on standard error. `target`: one of these, or "all":
-/// to `setup`, those whose program is installed. One that fails keeps none of the others from being set up, or undone.
+/// to `setup`, those whose program is installed. One that fails keeps none of the others from being set up, or undone;
+/// one that has no place here (gpgsm with an EC key, Firefox without a profile) is said, and is no failure of "all".
 int setup(const std::string& target, const SetupOptions& options);
 int unsetup(const std::string& target, const SetupOptions& options);
 
