@@ -98,6 +98,8 @@ class Browser:
     """One that runs as an unprivileged user in a home of its own. The identity is in a database that no browser reads
     by itself."""
 
+    issuer = "device-trust.intermediate"  # of the certificates that a policy chooses
+
     def __init__(self, home, web_root, leaf=None):
         self.home = home
         home.mkdir()
@@ -277,7 +279,7 @@ class Chromium(Browser):
             return with_policies(self.etc, "/etc", argv)
         managed = self.home / "etc/policies/managed"
         managed.mkdir(parents=True, exist_ok=True)
-        rule = json.dumps({"pattern": ORIGINS, "filter": {"ISSUER": {"CN": "device-trust.intermediate"}}})
+        rule = json.dumps({"pattern": ORIGINS, "filter": {"ISSUER": {"CN": self.issuer}}})
         (managed / "devtrust.json").write_text(json.dumps({"AutoSelectCertificateForUrls": [rule]}))
         give_away(self.home)
         return with_policies(self.home / "etc", "/etc/chromium", argv)

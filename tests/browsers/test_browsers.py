@@ -7,9 +7,11 @@ import sqlite3
 
 import pytest
 
-from browsers import P11KitServer
+from browsers import P11KitServer, Portal
 from programs import run
-from stores import LEAF_NAME
+from stores import LEAF_NAME, Pki
+
+OKTA = "/DC=okta/DC=com"
 
 
 def reaches(browser, portal, leaf, versions=("TLSv1.2", "TLSv1.3"), fresh=False):
@@ -137,6 +139,24 @@ def test_a_portal_that_asks_by_the_way_and_redirects(new_browser, portal, module
     assert page["status"] == 200 and f"signed in: SUCCESS {leaf.sha1()}" in page["text"], page
     assert browser.uses()
     browser.close()
+
+
+def test_the_same_with_a_certificate_of_oktas(new_browser, folder, web_server, module):
+    """By the names that Okta gives them; its host that asks for certificates is imitated as JumpCloud's is."""
+    pki = Pki(folder / "okta", "rsa:2048", f"Organization Root Authority{OKTA}", f"Organization Intermediate Authority{OKTA}")
+    leaf = pki.issue("rsa:2048", "laptop managementAttestation 0123")
+    portal = Portal(folder / "portal", web_server, pki.root.certificate)
+    try:
+        browser = new_browser(leaf)
+        browser.issuer = "Organization Intermediate Authority"
+        browser.add_module(module)
+        browser.start()
+        page = browser.open(portal.sign_in)
+        assert page["status"] == 200 and f"signed in: SUCCESS {leaf.sha1()}" in page["text"], page
+        assert 'profile="okta"' in browser.uses()[-1]
+        browser.close()
+    finally:
+        portal.close()
 
 
 def test_a_portal_lets_those_in_without_a_certificate(new_browser, portal, pki):

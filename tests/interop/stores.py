@@ -22,6 +22,7 @@ default_md = sha256
 policy = any_name
 string_mask = utf8only
 [any_name]
+domainComponent = optional
 countryName = optional
 organizationName = optional
 commonName = supplied
