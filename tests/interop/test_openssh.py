@@ -19,7 +19,7 @@ PidFile none
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 Subsystem sftp internal-sftp
-ForceCommand internal-sftp
+ForceCommand {command}
 """
 
 
@@ -43,10 +43,9 @@ def test_ssh_keygen_lists_the_key(home, module):
     assert public_key(home) in [" ".join(line.split()[:2]) for line in keys], keys
 
 
-@pytest.fixture
-def ssh(home, module):
-    """Options for a client that talks to an sshd of its own over a pipe: no port, no shell."""
-    user = pwd.getpwuid(os.geteuid()).pw_name
+def prepare_sshd(home, command="internal-sftp"):
+    """What an sshd of the home's own needs, which knows the device's key; its command for a client's ProxyCommand: over a
+    pipe, without a port. Whoever logs in gets what `command` does. The host is called "device"."""
     if os.geteuid() == 0:
         pathlib.Path("/run/sshd").mkdir(exist_ok=True)  # as the service would: sshd wants an empty folder
     host_key = home.folder / "host_key"
@@ -54,8 +53,15 @@ def ssh(home, module):
         run(home, ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key])
     home.write("authorized_keys", public_key(home) + "\n")
     home.write("known_hosts", "device " + (home.folder / "host_key.pub").read_text())
-    config = home.write("sshd_config", SSHD_CONFIG.format(folder=home.folder))
-    return ["-F", "/dev/null", "-o", f"ProxyCommand=/usr/sbin/sshd -i -f {config}", "-o", f"User={user}", "-o",
+    config = home.write("sshd_config", SSHD_CONFIG.format(folder=home.folder, command=command))
+    return f"/usr/sbin/sshd -i -f {config}"
+
+
+@pytest.fixture
+def ssh(home, module):
+    """Options for a client of such an sshd."""
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    return ["-F", "/dev/null", "-o", f"ProxyCommand={prepare_sshd(home)}", "-o", f"User={user}", "-o",
             f"UserKnownHostsFile={home.folder}/known_hosts", "-o", "BatchMode=yes", "-o", "IdentityFile=none"]
 
 

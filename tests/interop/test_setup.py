@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from programs import Account, run, uri, with_mounts
-from test_openssh import SSHD_CONFIG, public_key
+from test_openssh import prepare_sshd
 from test_setup_git import devtrust, files, home  # noqa: F401 - two are fixtures
 
 PROVIDER = "  devtrust\n"
@@ -216,15 +216,9 @@ def test_openssl_of_the_whole_machine(programs, make_home, folder):
 def test_ssh_then_logs_in(programs, home, folder):
     """Into a real sshd, over a pipe: as the user that runs the tests, since sshd lets nobody else in."""
     account = Account(home, folder, uid=0)
-    key = public_key(home)
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home.folder / "host_key"])
-    for name, text in (("authorized_keys", key + "\n"), ("sshd_config", SSHD_CONFIG.format(folder=home.folder)),
-                       ("known_hosts", "device " + (home.folder / "host_key.pub").read_text())):
-        (home.folder / name).write_text(text)
-    subprocess.run(["chown", "-R", f"{os.geteuid()}:{os.getegid()}", home.folder], check=True)
-    pathlib.Path("/run/sshd").mkdir(exist_ok=True)
-    sftp = ["sftp", "-o", f"ProxyCommand=/usr/sbin/sshd -i -f {home.folder}/sshd_config", "-o",
+    sftp = ["sftp", "-o", f"ProxyCommand={prepare_sshd(home)}", "-o",
             f"UserKnownHostsFile={home.folder}/known_hosts", "-o", "BatchMode=yes", "-b", "/dev/null", "device"]
+    subprocess.run(["chown", "-R", f"{os.geteuid()}:{os.getegid()}", home.folder], check=True)
     account.run([programs / "devtrust", "setup", "ssh"])
     account.run(sftp)
     account.run([programs / "devtrust", "unsetup", "ssh"])
