@@ -135,8 +135,7 @@ class Examination {
         off(profile, kNoAgent + std::string(", so nobody will renew the certificate"), kInstallAgain);
     }
     if (identity.chain.complete) {
-      ok(profile, "the chain is complete, up to \"" +
-                      name_of(identity.chain.issuers.empty() ? leaf : *identity.chain.issuers.back()) + '"');
+      ok(profile, "the chain is complete, up to \"" + name_of(identity.chain.last(leaf)) + '"');
     } else {
       problem(profile,
               identity.chain.issuers.empty() ? "the store has no issuer of this certificate, so servers may refuse it"
@@ -351,7 +350,7 @@ class Examination {
 
   void examine_gpgsm_keyring(const GpgsmSettings& settings, const Identity& identity) {
     if (identity.chain.complete) {
-      const Certificate& root = identity.chain.issuers.empty() ? *identity.leaf : *identity.chain.issuers.back();
+      const Certificate& root = identity.chain.last(*identity.leaf);
       if (!settings.trusts(root)) {
         return problem("gpgsm", "does not trust the root of the certificate's chain, \"" + name_of(root) + '"',
                        "devtrust setup gpgsm");

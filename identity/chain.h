@@ -14,6 +14,9 @@ struct Chain {
   /// Where the chain stops there is a certificate of the right name, and its key did not make the signature: a
   /// look-alike or a damaged store. Such a leaf is never current.
   bool contradicted = false;
+
+  /// Where the chain of `leaf` ends: the root, if it is complete.
+  const Certificate& last(const Certificate& leaf) const { return issuers.empty() ? leaf : *issuers.back(); }
 };
 
 /// The best chain: complete before incomplete, valid at `time` before not, then shorter. A link counts only where names

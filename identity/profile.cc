@@ -143,7 +143,7 @@ bool leaf_fields_match(const Match& match, const Certificate& leaf) {
 bool root_fields_match(const Match& match, const Certificate& leaf, const Chain& chain) {
   if (match.root_cn.empty() && match.root_sha256.empty()) return true;
   if (!chain.complete) return false;
-  const Certificate& root = chain.issuers.empty() ? leaf : *chain.issuers.back();
+  const Certificate& root = chain.last(leaf);
   return (match.root_cn.empty() || text_matches(match.root_cn, root.common_name())) &&
          (match.root_sha256.empty() || same_fingerprint(match.root_sha256, root.sha256()));
 }

@@ -143,7 +143,7 @@ std::string colon_hex(ByteView bytes) {
 
 Result<void> plan_trust(const Config& config, const Identity& identity, bool system, Plan& plan) {
   const std::string path = roots_file(system);
-  const Certificate& root = identity.chain.issuers.empty() ? *identity.leaf : *identity.chain.issuers.back();
+  const Certificate& root = identity.chain.last(*identity.leaf);
   if (!identity.chain.complete) {
     plan.notes.push_back(
         "note: the store holds no root for \"" + name_of(*identity.leaf) +

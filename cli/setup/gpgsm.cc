@@ -142,10 +142,6 @@ bool names_root(std::string_view list, const Certificate& root) {
   return false;
 }
 
-const Certificate& root_of(const Identity& identity) {
-  return identity.chain.issuers.empty() ? *identity.leaf : *identity.chain.issuers.back();
-}
-
 Result<void> plan_trust(const Files& files, const Identity& identity, bool system, Plan& plan) {
   if (auto put = plan.put(kBlock, files.gpgsm, "disable-crl-checks\n", 0600, system); !put) return fail(put);
   if (auto readable = check_syntax("gpgsm", plan.changes.back()); !readable) return fail(readable);
@@ -157,7 +153,7 @@ Result<void> plan_trust(const Files& files, const Identity& identity, bool syste
                          files.roots);
     return {};
   }
-  const Certificate& root = root_of(identity);
+  const Certificate& root = identity.chain.last(*identity.leaf);
   const auto own = own_text(files.roots);
   if (!own) return fail(own);
   if (names_root(*own, root)) return {};
