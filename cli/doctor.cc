@@ -290,6 +290,10 @@ class Examination {
       if (!*file) return problem("curl", file->error().message);
       if (!**file) return problem("curl", folder + " has no chain.pem and key.pem any more", "devtrust setup curl");
     }
+    if (const auto provider = std::ranges::find(lines_, "provider", &Line::subject);
+        provider != lines_.end() && provider->finding != Finding::kOk && !provider->cure.empty()) {
+      return problem("curl", "cannot use the key, since OpenSSL does not load the provider", provider->cure);
+    }
     const auto current = pem_files({});
     // Which profile setup was given is not asked again: its key.pem names it.
     if (current && **key == current->key && **chain != current->chain) {

@@ -132,13 +132,23 @@ def test_the_units_are_well_formed(devtrust, home):
 
 
 def test_doctor(devtrust, home, pki):
-    def line():
-        return [(each["finding"], each["message"], each["cure"]) for each in
-                json.loads(devtrust.run("doctor", "--json").stdout)["lines"] if each["subject"] == "curl"][0]
+    session = {"OPENSSL_CONF": home.folder / ".config/devtrust/openssl.cnf"}
 
-    assert line() == ("off", "has no files of the certificate", "devtrust setup curl")
+    def line(**variables):
+        return [(each["finding"], each["message"], each["cure"]) for each in
+                json.loads(devtrust.run("doctor", "--json", variables=variables or session).stdout)["lines"]
+                if each["subject"] == "curl"][0]
+
+    assert line(SHELL="/bin/sh") == ("off", "has no files of the certificate", "devtrust setup curl")
     set_up(devtrust)
     assert line()[0] == "ok"
+    found, message, cure = line(SHELL="/bin/sh")
+    assert found == "problem" and "OpenSSL does not load the provider" in message, message
+    name, value = cure.rpartition("export ")[2].split("=")
+    assert line(**{name: value})[0] == "ok"
+    devtrust.run("unsetup", "openssl")
+    assert line(SHELL="/bin/sh")[2].startswith("devtrust setup openssl")
+    devtrust.run("setup", "openssl", variables={"SHELL": "/bin/sh"})
     home.renew(pki, "ec:P-256")
     found, message, cure = line()
     assert found == "problem" and "is not of the current certificate" in message and cure.startswith("devtrust setup curl")
@@ -196,6 +206,7 @@ def session(home, programs, folder):
 
 def test_the_files_follow_a_renewal_though_nobody_ran_devtrust(session, home, pki):
     session.devtrust("setup", "openssl")
+    session.variables["OPENSSL_CONF"] = home.folder / ".config/devtrust/openssl.cnf"  # as after the next login
     assert "from the next login on. Until" not in session.devtrust("setup", "curl").replace("\n", " ")
     assert session.systemctl("is-active", "devtrust-refresh.path") == "active\n"
     wait_until(lambda: session.systemctl("show", "-P", "SubState", "devtrust-refresh.timer") == "waiting\n" and
