@@ -166,9 +166,10 @@ std::string rival(const std::string& folder) {
 }
 
 /// Browsers compare the whole name, so that a pattern will not do.
-Result<std::string> issuer_to_choose(const Device& device, const std::string& profile) {
+Result<std::vector<std::string>> issuers_to_choose(const Device& device, const std::string& profile) {
   const auto current = select_current(*device.snapshot, profile, current_time());
-  if (current && !(*current)->leaf->issuer_common_name().empty()) return (*current)->leaf->issuer_common_name();
+  if (current && !(*current)->leaf->issuer_common_name().empty())
+    return std::vector{(*current)->leaf->issuer_common_name()};
   const auto known = std::ranges::find(device.config.profiles, profile, &Profile::name);
   if (profile.empty()) {
     return fail(ErrorCode::kNotFound,
@@ -176,19 +177,25 @@ Result<std::string> issuer_to_choose(const Device& device, const std::string& pr
                 "product, such as --profile jumpcloud");
   }
   if (known == device.config.profiles.end()) return fail(current);
+  std::vector<std::string> issuers;
   for (const Match& match : known->matches) {
-    if (!match.issuer_cn.empty() && match.issuer_cn.find('*') == std::string::npos) return match.issuer_cn;
+    const std::string& name = match.issuer_cn;
+    if (!name.empty() && name.find('*') == std::string::npos && std::ranges::find(issuers, name) == issuers.end())
+      issuers.push_back(name);
   }
+  if (!issuers.empty()) return issuers;
   return fail(ErrorCode::kInvalidConfig,
               fmt::format("profile {} does not say its issuer's whole name, which browsers need: give it an issuer_cn "
                           "without *",
                           profile));
 }
 
-std::vector<Choice> choices_for(const std::vector<std::string>& urls, const std::string& issuer) {
+std::vector<Choice> choices_for(const std::vector<std::string>& urls, const std::vector<std::string>& issuers) {
   std::vector<Choice> choices;
-  choices.reserve(urls.size());
-  for (const std::string& url : urls) choices.push_back({url, issuer});
+  choices.reserve(urls.size() * issuers.size());
+  for (const std::string& url : urls) {
+    for (const std::string& issuer : issuers) choices.push_back({url, issuer});
+  }
   return choices;
 }
 
@@ -255,8 +262,8 @@ Result<Plan> plan_chromium_policy_setup(const SetupOptions& options, const std::
                 "no site is named for which the browsers are to choose the certificate: [browser] urls in "
                 "/etc/devtrust/config.toml names them");
   }
-  const auto issuer = issuer_to_choose(*device, options.profile);
-  if (!issuer) return fail(issuer);
+  const auto issuers = issuers_to_choose(*device, options.profile);
+  if (!issuers) return fail(issuers);
   Plan plan;
   for (const std::string& folder : folders) {
     const std::string path = policy_file(folder);
@@ -269,9 +276,10 @@ Result<Plan> plan_chromium_policy_setup(const SetupOptions& options, const std::
     const auto before = read_if_there(path);
     if (!before) return fail(before);
     if (*before && !our_choices(**before)) return tl::unexpected(changed_by_hand(path));
-    plan.changes.push_back({path, *before, policy_text(choices_for(urls, *issuer)), 0644, true});
+    plan.changes.push_back({path, *before, policy_text(choices_for(urls, *issuers)), 0644, true});
     if (!plan.changes.back().empty())
-      plan.done.push_back(fmt::format("{}: {}: certificates of \"{}\"", path, kChromiumPolicy, *issuer));
+      plan.done.push_back(
+          fmt::format("{}: {}: certificates of \"{}\"", path, kChromiumPolicy, fmt::join(*issuers, "\", \"")));
   }
   if (std::ranges::any_of(urls, [](const std::string& url) { return url == "*" || url.ends_with("://*"); })) {
     plan.notes.emplace_back(
@@ -324,7 +332,9 @@ std::string chromium_policy_fault(const Device& device, const std::string& folde
   if (const std::string other = rival(folder); !other.empty())
     return fmt::format("{} has {}, too, and the browser takes only one of two", other, kChromiumPolicy);
   std::vector<std::string> sites;
-  for (const Choice& choice : *choices) sites.push_back(choice.pattern);
+  for (const Choice& choice : *choices) {
+    if (sites.empty() || sites.back() != choice.pattern) sites.push_back(choice.pattern);  // one for each issuer
+  }
   if (sites != device.config.browser.urls) return path + " is for other sites than [browser] urls";
   std::string issuer;
   for (const Profile& profile : device.snapshot->profiles()) {

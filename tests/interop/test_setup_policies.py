@@ -203,6 +203,19 @@ def test_chromium_takes_the_issuer_from_the_certificate_that_is_here(device):
     assert {rule["filter"]["ISSUER"]["CN"] for rule in rules(device.etc / CHROMIUM / "devtrust.json")} == {ISSUER}
 
 
+def test_chromium_takes_every_issuer_that_a_profile_names(root):
+    root.write("devtrust/config.toml", """[browser]
+urls = ["https://a", "https://b"]
+[[profile]]
+name = "mine"
+match = [{ issuer_cn = "One" }, { issuer_cn = "Our *" }, { issuer_cn = "Two", eku = "1.2.3" }, { issuer_cn = "One", eku = "1.2" }]
+""")
+    root.does("setup", "chromium", "--system", "--profile", "mine")
+    chosen = [(rule["pattern"], rule["filter"]["ISSUER"]["CN"]) for rule in rules(root.etc / CHROMIUM / "devtrust.json")]
+    assert chosen == [(url, issuer) for url in ("https://a", "https://b") for issuer in ("One", "Two")]
+    assert not [line for line in root.lines() if line[0] == "problem" and line[1] == "chromium"]
+
+
 def test_chromium_what_cannot_be_told_is_refused(root):
     root.refused("name the product, such as --profile jumpcloud", "setup", "chromium", "--system")
     root.refused("nosuch", "setup", "chromium", "--system", "--profile", "nosuch")
