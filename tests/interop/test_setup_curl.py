@@ -169,11 +169,11 @@ MANAGER = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec sys
 class Session:
     """The home of whoever runs the tests, with a service manager of the user's."""
 
-    def __init__(self, home, program, runtime):
+    def __init__(self, home, program, runtime, **variables):
         self.home, self.program = home, program
         subprocess.run(["chown", "-R", f"{os.geteuid()}:{os.getegid()}", home.folder], check=True)
         runtime.mkdir(mode=0o700)
-        self.variables = {"XDG_RUNTIME_DIR": runtime, "SHELL": "/bin/sh"}
+        self.variables = {"XDG_RUNTIME_DIR": runtime, "SHELL": "/bin/sh", **variables}
         namespace = ["-m"] if os.geteuid() == 0 else ["-rm"]
         self.manager = subprocess.Popen(["unshare", *namespace, "sh", "-c", MANAGER], env=environment(home.folder, **self.variables),
                                         stdin=subprocess.DEVNULL)
