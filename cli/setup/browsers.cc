@@ -268,13 +268,14 @@ std::vector<std::string> confined_browsers(const std::string& browser) {
   std::vector<std::string> sentences;
   for (const Confined& each : kConfined) {
     if (browser != each.browser || !exists(home_directory() + '/' + each.folder)) continue;
-    sentences.push_back(each.flatpak
-                            ? fmt::format("{} from Flatpak cannot load a module of this machine: it needs `p11-kit "
-                                          "server` outside and p11-kit-client.so inside, which is not set up here.",
-                                          each.name)
-                            : fmt::format("{} from Snap cannot load a module of this machine: it can use only what its "
-                                          "own database holds.",
-                                          each.name));
+    sentences.push_back(
+        each.flatpak ? fmt::format("{} from Flatpak cannot load a module of this machine. It is not set up here; "
+                                   "docs/sandboxes.md says how it reaches the key through the user unit "
+                                   "devtrust-p11-kit.socket.",
+                                   each.name)
+                     : fmt::format("{} from Snap cannot load a module of this machine: it can use only what its "
+                                   "own database holds.",
+                                   each.name));
   }
   return sentences;
 }

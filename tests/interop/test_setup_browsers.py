@@ -233,7 +233,7 @@ def test_what_cannot_be_set_up_is_said(devtrust, home):
     home.write("snap/firefox/common/.mozilla/firefox/profiles.ini", "")
     refused(devtrust, home, "Firefox from Snap cannot load a module of this machine", "setup", "firefox")
     home.write(".var/app/org.mozilla.firefox/data", "")
-    refused(devtrust, home, "`p11-kit server`", "setup", "firefox")
+    refused(devtrust, home, "docs/sandboxes.md says how it reaches the key through the user unit devtrust-p11-kit.socket", "setup", "firefox")
     home.write(".config/devtrust/config.toml", f'[[store]]\nkind = "nss"\npath = "{home.folder}/.mozilla/firefox/b"\n')
     refused(devtrust, home, "no store holds a device-trust certificate yet", "setup", "chromium")
 
