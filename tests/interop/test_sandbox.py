@@ -140,7 +140,12 @@ def test_nothing_listens_until_the_user_enables_it(session, folder):
     assert session.systemctl("is-active", SOCKET_UNIT) == "inactive\n"
     session.run("systemctl", "--user", "enable", "--now", SOCKET_UNIT)
     assert os.listdir(folder / "runtime/devtrust") == ["p11-kit"]
-    session.run("systemctl", "--user", "disable", "--now", SOCKET_UNIT)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(folder / "runtime/devtrust/p11-kit"))
+        wait_until(lambda: "running" in session.systemctl("list-units", "--no-legend", SERVICES), "the service")
+        session.run("systemctl", "--user", "disable", "--now", SOCKET_UNIT)
+        connection.settimeout(60)
+        assert connection.recv(1) == b"", "the end of the socket is that of its connections"
     assert os.listdir(folder / "runtime/devtrust") == []
 
 
@@ -211,6 +216,14 @@ def test_by_p11_kits_own_configuration(sandbox, home, web_pki, root_server):
     public.write_text(home.leaf.public_key().read_text())
     line = run(["ssh-keygen", "-i", "-m", "PKCS8", "-f", public]).stdout.strip()
     assert line in sandbox.run("ssh-keygen", "-D", PROXY).stdout
+
+
+def test_curl_by_openssls_engine(sandbox, home, web_pki, chain_server):
+    (sandbox.work / "ca.pem").write_text(web_pki.root.certificate.read_text())
+    said = sandbox.run("env", f"PKCS11_MODULE_PATH={CLIENT}", "curl", "--silent", "--show-error", "--engine", "pkcs11", "--cert-type",
+                       "ENG", "--key-type", "ENG", "--cert", uri("cert"), "--key", uri("private"), "--cacert", "/work/ca.pem",
+                       f"https://localhost:{chain_server.port}/").stdout
+    assert said == f"client SUCCESS {home.leaf.sha1()}\n"
 
 
 def test_other_users_do_not_get_in(sockets):
