@@ -1,16 +1,30 @@
-"""Java's SunPKCS11."""
+"""Java's SunPKCS11: keytool, and a TLS client of our own."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
 
 import pytest
 
-from programs import run
+from conftest import Home
+from programs import DEADLINE, Nginx, as_user, environment, run
 from stores import TOKEN_LABEL
 
+VERSIONS = ["TLSv1.2", "TLSv1.3"]
 
-def keytool(home, module, *arguments, **options):
-    configuration = home.write("pkcs11.cfg", f"name = devtrust\nlibrary = {module}\n")
+
+def sun_pkcs11(home, module, settings=""):
+    """SunPKCS11's configuration."""
+    return home.write("pkcs11.cfg", f"name = devtrust\nlibrary = {module}\n{settings}")
+
+
+def keytool(home, module, *arguments, settings="", **options):
     return home.run(["keytool", *arguments, "-keystore", "NONE", "-storetype", "PKCS11", "-storepass",
                      home.password or "none", "-providerClass", "sun.security.pkcs11.SunPKCS11", "-providerArg",
-                     configuration], **options).stdout
+                     sun_pkcs11(home, module, settings)], **options).stdout
 
 
 @pytest.fixture(params=[("rsa:2048", ""), ("ec:P-256", ""), ("rsa:2048", "sesame")], ids=str)
@@ -50,3 +64,126 @@ def test_finds_a_token_where_there_is_no_identity(folder, module):
     text = run(["keytool", "-list", "-keystore", "NONE", "-storetype", "PKCS11", "-storepass", "none", "-providerClass",
                 "sun.security.pkcs11.SunPKCS11", "-providerArg", configuration], home=folder).stdout
     assert "contains 0 entries" in text, text
+
+
+@pytest.fixture(scope="session")
+def classes(session_folder):
+    """The folder of our TLS client, compiled."""
+    folder = session_folder / "java"
+    source = shutil.copy(pathlib.Path(os.environ["DEVTRUST_SOURCE"]) / "tests/interop/hosts/TlsClient.java", session_folder)
+    run(["javac", "-d", folder, source])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(session_folder, pki, web_server):
+    """Asks for a client certificate, trusts the root only, and says whose certificate it got."""
+    answer = 'return 200 "$ssl_protocol $ssl_client_verify $ssl_client_fingerprint $ssl_client_s_dn\\n";'
+    server = Nginx(session_folder / "java-server", web_server, pki.root.certificate, location=answer)
+    yield server
+    server.close()
+
+
+class TlsClient:
+    """A JVM that logs in to the server, as often as it is asked to."""
+
+    def __init__(self, home, module, classes, root, server, version):
+        argv = ["java", "-cp", classes, "TlsClient", sun_pkcs11(home, module), home.password or "none", root, server.port, version]
+        self.process = subprocess.Popen(as_user([str(a) for a in argv]), env=environment(home.folder, **home.variables), cwd=home.folder,
+                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._end = threading.Timer(DEADLINE, self.process.kill)
+        self._end.start()
+
+    def ask(self, line):
+        """What it says to "load" or "connect"; all that it says where that fails, which ends it."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        said = ""
+        for answer in self.process.stdout:
+            if answer == "done\n":
+                return said
+            said += answer
+        return said + f"ended with {self.process.wait()}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self._end.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def tls_client(module, classes, web_pki, server):
+    return lambda home, version="TLSv1.3": TlsClient(home, module, classes, web_pki.root.certificate, server, version)
+
+
+def subject(leaf):
+    """As nginx prints it."""
+    return "CN=" + "".join(chr(octet) if octet < 128 else f"\\{octet:02X}" for octet in leaf.name.encode())
+
+
+def accepted(version, leaf):
+    return f"{version} SUCCESS {leaf.sha1()} {subject(leaf)}\n"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("key, password, mechanism", [
+    ("rsa:2048", "", "CKM_RSA_PKCS_PSS"), ("rsa:2048", "sesame", "CKM_RSA_PKCS_PSS"), ("ec:P-256", "", "CKM_ECDSA_SHA256"),
+    ("ec:P-384", "", "CKM_ECDSA_SHA384"), ("ec:P-521", "", "CKM_ECDSA_SHA512")])
+def test_a_tls_client_logs_in(make_home, tls_client, key, password, mechanism, version):
+    """The server says whose certificate it saw, and the module's audit that the JVM signed with that key."""
+    home = make_home(key, password, fresh=True)
+    audit = home.folder / "audit.log"
+    home.variables = {"DEVTRUST_CONFIG": home.write("config.toml", f'audit = "{audit}"\naudit_required = true\n')}
+    with tls_client(home, version) as client:
+        said = client.ask("load") + client.ask("connect")
+    assert f"entries: [{TOKEN_LABEL}]\n" in said and accepted(version, home.leaf) in said, said
+    (line,) = audit.read_text().splitlines()
+    for field in (f'operation="sign" program="java" pid="{client.process.pid}"', f'mechanism="{mechanism}"',
+                  f'sha256="{hashlib.sha256(home.leaf.der()).hexdigest()}"'):
+        assert field in line, line
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
+def test_after_a_renewal(make_home, tls_client, pki, key):
+    """A new JVM has the new certificate, and so has a running one that loads its key store anew. What it loaded before
+    goes on working, with the old key."""
+    home = make_home(key, fresh=True)
+    with tls_client(home) as running:
+        said = running.ask("load") + running.ask("connect")
+        assert accepted("TLSv1.3", home.leaf) in said, said
+        old, new = home.leaf, home.renew(pki, key)
+        home.database.remove(old.name)
+        with tls_client(home) as fresh:
+            said = fresh.ask("load") + fresh.ask("connect")
+            assert accepted("TLSv1.3", new) in said, said
+        said = running.ask("connect")
+        assert accepted("TLSv1.3", old) in said, said
+        said = running.ask("load") + running.ask("connect")
+        assert accepted("TLSv1.3", new) in said, said
+
+
+@pytest.fixture
+def expired(folder, pki):
+    return Home(folder / "home", "rsa:2048", pki.issue(valid_from=-30, valid_to=-1), "")
+
+
+def test_an_expired_certificate_is_not_there(expired, module, tls_client):
+    """Java finds nothing to log in with, and says why to who asks it what it knows of the token."""
+    with tls_client(expired) as client:
+        said = client.ask("load") + client.ask("connect")
+    assert "entries: []\n" in said and "400 No required SSL certificate was sent" in said, said
+    text = keytool(expired, module, "-list", settings="showInfo = true\n")
+    assert "contains 0 entries" in text and "slotDescription: Expired 1 day ago: " in text, text
+
+
+def test_an_expired_certificate_that_is_shown_all_the_same(expired, tls_client):
+    """The server refuses it."""
+    expired.variables = {"DEVTRUST_CONFIG": expired.write("config.toml", '[[profile]]\nname = "jumpcloud"\nshow = "all"\n')}
+    with tls_client(expired) as client:
+        said = client.ask("load") + client.ask("connect")
+    assert f"entries: [{TOKEN_LABEL} " in said and "400 The SSL certificate error" in said, said
