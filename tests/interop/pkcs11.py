@@ -28,7 +28,8 @@ CKA = {
 }
 CKO_DATA, CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY = range(4)
 CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS, CKM_ECDSA = 0x1, 0xD, 0x40, 0x1041
-CKM_SHA256 = 0x250
+CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256 = 0x43, 0x1044
+CKM_SHA256, CKG_MGF1_SHA256 = 0x250, 0x2
 CKF_LOGIN_REQUIRED, CKF_SERIAL_SESSION, CKF_OS_LOCKING_OK = 0x4, 0x4, 0x2
 CKU_USER = 1
 CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID = 0x11, 0x12
@@ -95,13 +96,19 @@ class Module:
     def __exit__(self, *_):
         self.close()
 
+    def _list(self, name, *arguments):
+        count = c_ulong()
+        self.call(name, *arguments, None, byref(count))
+        values = (c_ulong * count.value)()
+        self.call(name, *arguments, values, byref(count))
+        return list(values)[:count.value]
+
     def slots(self):
         """Those with a token."""
-        count = c_ulong()
-        self.call("GetSlotList", c_ubyte(1), None, byref(count))
-        slots = (c_ulong * count.value)()
-        self.call("GetSlotList", c_ubyte(1), slots, byref(count))
-        return list(slots)[:count.value]
+        return self._list("GetSlotList", c_ubyte(1))
+
+    def mechanisms(self, slot):
+        return self._list("GetMechanismList", slot)
 
     def token_info(self, slot):
         info = TokenInfo()
@@ -160,8 +167,8 @@ class Session:
     def attributes(self, handle):
         return {name: value for name in CKA if (value := self.attribute(handle, name)) is not None}
 
-    def sign(self, key, mechanism, data):
-        self.call("SignInit", byref(Mechanism(mechanism, None, 0)), key)
+    def sign(self, key, mechanism, data, parameter=b""):
+        self.call("SignInit", byref(Mechanism(mechanism, ctypes.cast(parameter, c_void_p) if parameter else None, len(parameter))), key)
         buffer, length = create_string_buffer(1024), c_ulong(1024)
         self.call("Sign", data, len(data), buffer, byref(length))
         return buffer.raw[:length.value]
