@@ -108,6 +108,21 @@ def chain_server(request, session_folder, pki, web_server):
     server.close()
 
 
+@pytest.fixture(scope="session")
+def git_server(session_folder, pki, web_server):
+    """A repository behind a server that asks for a client certificate and trusts the root only."""
+    folder = session_folder / "repositories"
+    work = folder / "work"
+    author = ["-c", "user.name=A", "-c", "user.email=a@b.example"]
+    run(["git", "init", "--quiet", work])
+    run(["git", *author, "-C", work, "commit", "--quiet", "--allow-empty", "-m", "what was fetched"])
+    run(["git", "clone", "--quiet", "--bare", work, folder / "it.git"])
+    run(["git", "-C", folder / "it.git", "update-server-info"])
+    server = Nginx(session_folder / "git-server", web_server, pki.root.certificate, location=f"root {folder};")
+    yield server
+    server.close()
+
+
 class Home:
     """A home folder with one identity in its NSS database, and programs that run in it as its owner."""
 

@@ -1,8 +1,11 @@
 """GnuTLS and what is built on it: p11tool, gnutls-cli, wget, Debian's git. All reach the module through p11-kit."""
 
+import hashlib
+import pathlib
+
 import pytest
 
-from programs import Nginx, uri, wait_until
+from programs import Nginx, run, uri, wait_until
 
 KEYS = ["rsa:2048", "ec:P-256", "ec:P-384", "ec:P-521"]
 REQUEST = "GET / HTTP/1.0\r\n\r\n"
@@ -112,6 +115,37 @@ def test_git_sends_the_chain(home, web_pki, root_server):
     wait_until(lambda: log.stat().st_size > seen, f"nginx's log, after git said: {text}")
     request = log.read_text()[seen:]
     assert "GET /project.git/info/refs?service=git-upload-pack" in request and " 200 " in request, request
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
+def test_git_clones_and_fetches_after_a_renewal(p11_kit_module, make_home, pki, web_pki, git_server, key):
+    """Debian's git, whose git-remote-https uses the libcurl that is built with GnuTLS; the user's configuration stays as it is."""
+    program = pathlib.Path(run(["git", "--exec-path"]).stdout.strip()) / "git-remote-https"
+    assert "libcurl-gnutls" in run(["ldd", program]).stdout
+    home = make_home(key, fresh=True)
+    home.add_to_p11_kit(p11_kit_module)
+    audit = home.folder / "audit.log"
+    home.variables = {"DEVTRUST_CONFIG": home.write("config.toml", f'audit = "{audit}"\naudit_required = true\n')}
+    trust = f"[http]\nsslCAInfo = {web_pki.root.certificate}\n"
+    home.write(".gitconfig", trust + f"sslCert = \"{uri('cert')}\"\nsslKey = \"{uri('private')}\"\n")
+    clone = home.folder / "clone"
+
+    def only(leaf):
+        """Whether the module signed, with the key of this certificate alone, since the last time."""
+        lines = audit.read_text().splitlines()
+        audit.write_text("")
+        return lines and all(f'sha256="{hashlib.sha256(leaf.der()).hexdigest()}"' in line for line in lines)
+
+    home.run(["git", "clone", "--quiet", f"https://localhost:{git_server.port}/it.git", clone])
+    assert home.run(["git", "-C", clone, "log", "--format=%s"]).stdout == "what was fetched\n"
+    assert only(home.leaf)
+    old, new = home.leaf, home.renew(pki, key)
+    home.database.remove(old.name)
+    home.run(["git", "-C", clone, "fetch", "--quiet"])
+    assert only(new)
+    home.write(".gitconfig", trust)
+    refused = home.run(["git", "-C", clone, "fetch", "--quiet"], check=False)
+    assert refused.returncode != 0 and "returned error: 400" in refused.stdout, refused.stdout
 
 
 def test_a_renewal_is_seen_by_the_next_connection(p11_kit_module, make_home, pki, web_pki, root_server):

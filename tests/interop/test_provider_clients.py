@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from programs import DEADLINE, Nginx, as_user, environment, run
+from programs import DEADLINE, as_user, environment, run
 
 PYTHON_CLIENT = """
 import http.client, ssl, sys
@@ -132,21 +132,6 @@ def openssl_libcurl(session_folder):
     run(["gcc", "-shared", "-fPIC", "-Wl,-soname,libcurl-gnutls.so.4", f"-Wl,--version-script={folder}/forward.map", "-o",
          folder / "libcurl-gnutls.so.4", folder / "forward.c"])
     return folder
-
-
-@pytest.fixture(scope="session")
-def git_server(session_folder, pki, web_server):
-    """A repository behind a server that asks for a client certificate and trusts the root only."""
-    folder = session_folder / "repositories"
-    work = folder / "work"
-    author = ["-c", "user.name=A", "-c", "user.email=a@b.example"]
-    run(["git", "init", "--quiet", work])
-    run(["git", *author, "-C", work, "commit", "--quiet", "--allow-empty", "-m", "what was fetched"])
-    run(["git", "clone", "--quiet", "--bare", work, folder / "it.git"])
-    run(["git", "-C", folder / "it.git", "update-server-info"])
-    server = Nginx(session_folder / "git-server", web_server, pki.root.certificate, location=f"root {folder};")
-    yield server
-    server.close()
 
 
 def test_git_over_https(device, git_server, web_pki, openssl_libcurl):
