@@ -101,7 +101,7 @@ def test_the_chain_is_sent_only_where_it_was_asked_for(module, make_home, web_pk
 
 
 def wget(web_pki, server):
-    return ["wget", "-O", "-", "--no-verbose", "--ca-certificate", web_pki.root.certificate, "--certificate", uri("cert"),
+    return ["wget", "-O", "-", "--no-verbose", "--tries=1", "--ca-certificate", web_pki.root.certificate, "--certificate", uri("cert"),
             "--private-key", uri("private"), f"https://localhost:{server.port}/"]
 
 
