@@ -6,7 +6,7 @@ import pytest
 from conftest import Home
 from programs import Account, give_away, uri
 from stores import TOKEN_LABEL, NssDatabase
-from test_provider_clients import NODE_CLIENT, PYTHON_CLIENT, git_server, openssl_libcurl  # noqa: F401 - two are fixtures
+from test_provider_clients import NODE_CLIENT, PYTHON_CLIENT, openssl_libcurl  # noqa: F401 - one is a fixture
 
 PEM = "$HOME/.local/share/devtrust"
 
