@@ -241,6 +241,9 @@ Result<Plan> plan_gpgsm_setup(const SetupOptions& options) {
       std::string("gpgsm has to learn the certificate, now and after each renewal: ") + kLearnCommand +
       ". `gpgsm -K` then shows its fingerprint, which git's user.signingKey names when gpgsm signs. GnuPG reaches no "
       "other smart card as long as this is set up.");
+  plan.notes.emplace_back(
+      "GnuPG 2.2 puts a zero byte before some signatures of a card: gpgsm takes them as good, and OpenSSL does not. "
+      "`devtrust setup git` signs without GnuPG.");
   return plan;
 }
 
