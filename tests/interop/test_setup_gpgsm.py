@@ -98,6 +98,16 @@ def test_after_a_renewal_it_is_learned_again(devtrust, home, pki, sign):
     sign(sha1(home.leaf))
 
 
+def test_dry_run_is_a_diff(devtrust, home):
+    before = files(home)
+    said = devtrust.run("setup", "gpgsm", "--dry-run").stdout
+    assert files(home) == before and [name for name in NAMES if f"+++ {home.folder}/.gnupg/{name}" in said.splitlines()] == NAMES
+    set_up(devtrust)
+    before = files(home)
+    devtrust.run("setup", "gpgsm", "--dry-run")
+    assert files(home) == before
+
+
 def test_a_running_agent_takes_notice(devtrust, home):
     follow(home, "mkdir -m 700 .gnupg && gpg-connect-agent /bye")
     set_up(devtrust)
@@ -227,6 +237,11 @@ def test_doctor_until_all_is_well(programs, home, pki):
     home.write(".gnupg/gpg-agent.conf", "scdaemon-program /usr/lib/gnupg/scdaemon\n")
     assert "take that scdaemon-program out" in line("^uses another card daemon, /usr/lib/gnupg/scdaemon")[3]
     home.write(".gnupg/gpg-agent.conf", agent)
+    assert line("^offers the device's key")[0] == "ok"
+    settings = (gnupg / "gpgsm.conf").read_text()
+    home.write(".gnupg/gpgsm.conf", settings + "digest-algo NOSUCH\n")
+    assert line("^does not start with its configuration: .*digest algorithm is invalid")[3] == "mend that file first"
+    home.write(".gnupg/gpgsm.conf", settings)
     assert line("^offers the device's key")[0] == "ok"
 
 
