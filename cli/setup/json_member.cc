@@ -100,8 +100,9 @@ std::string nested(const JsonPath& path, std::size_t level, const std::string& v
   return text + value + closing;
 }
 
+/// Unlike any file that was there before it: in those the member's line begins where the brace's ends.
 std::string whole_file(const JsonPath& path, const std::string& value) {
-  return "{\n  " + nested(path, 0, value) + "\n}\n";
+  return "{ " + nested(path, 0, value) + " }\n";
 }
 
 }  // namespace

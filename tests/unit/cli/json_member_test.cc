@@ -15,9 +15,8 @@ constexpr const char* kValue = R"("/usr/lib/devtrust-pkcs11.so")";
 TEST(JsonMember, MakesAFileAndNamesItForDeletion) {
   const auto made = with_json_member(std::nullopt, kPath, kValue);
   ASSERT_TRUE(made);
-  EXPECT_EQ(
-      *made,
-      "{\n  \"policies\": {\"SecurityDevices\": {\"Add\": {\"devtrust\": \"/usr/lib/devtrust-pkcs11.so\"}}}\n}\n");
+  EXPECT_EQ(*made,
+            "{ \"policies\": {\"SecurityDevices\": {\"Add\": {\"devtrust\": \"/usr/lib/devtrust-pkcs11.so\"}}} }\n");
   const auto undone = without_json_member(*made, kPath);
   ASSERT_TRUE(undone);
   EXPECT_EQ(*undone, std::nullopt);
@@ -27,6 +26,7 @@ TEST(JsonMember, ComesAndGoesWithEveryOtherByteAsItWas) {
   const std::vector<std::string> texts{
       "{}",
       " { } \n",
+      "{\n}\n",
       "{\"policies\":{}}",
       "{\"policies\": {\"SecurityDevices\": {\"Add\": {}}}}",
       "{\"policies\": {\"SecurityDevices\": {\"Add\": {\"devtrust2\": \"/a\"}}}}",
