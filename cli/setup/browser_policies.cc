@@ -58,11 +58,26 @@ std::vector<std::string> firefox_policy_files() {
   return files;
 }
 
+/// What the names lead to; null where it is not there. No copy: making one of a file that is nested deeply enough runs
+/// out of stack.
+const Json* find(const Json& document, const JsonPath& path) {
+  const Json* at = &document;
+  for (const std::string& name : path) {
+    const auto member = at->find(name);
+    if (member == at->end()) return nullptr;  // as of everything that is no object
+    at = &*member;
+  }
+  return at;
+}
+
 /// Where the file names security devices: `Add`, or, as older versions had it, the policy itself.
 JsonPath devices_path(const Json& document) {
   JsonPath older{"policies", "SecurityDevices"};
-  const auto devices = document.value("/policies/SecurityDevices"_json_pointer, Json::object());
-  if (devices.is_object() && !devices.empty() && !devices.contains("Add") && !devices.contains("Delete")) return older;
+  const Json* devices = find(document, older);
+  if (devices != nullptr && devices->is_object() && !devices->empty() && !devices->contains("Add") &&
+      !devices->contains("Delete")) {
+    return older;
+  }
   return {"policies", "SecurityDevices", "Add"};
 }
 
@@ -75,17 +90,18 @@ struct Devices {
 Result<Devices> policy_devices(const std::optional<std::string>& text) {
   const Json document = text ? Json::parse(*text, nullptr, false) : Json::object();
   if (document.is_discarded()) return fail(ErrorCode::kCorrupt, "it is not JSON");
-  if (!document.is_object() || !document.value("policies", Json::object()).is_object())
+  const Json* policies = find(document, {"policies"});
+  if (!document.is_object() || (policies != nullptr && !policies->is_object()))
     return fail(ErrorCode::kCorrupt, "it holds no policies as Firefox has them");
   Devices devices{devices_path(document), {}};
-  Json named = document;
-  for (const std::string& name : devices.ours) {
-    if (!named.is_object()) break;
-    named = Json(named.value(name, Json::object()));
-  }
-  if (!named.is_object()) return fail(ErrorCode::kCorrupt, "its SecurityDevices are none as Firefox has them");
-  for (const auto& [name, library] : named.items()) {
-    if (library.is_string()) devices.all.push_back({name, library.get<std::string>()});
+  const Json* parent = find(document, {"policies", "SecurityDevices"});
+  const Json* named = find(document, devices.ours);
+  if ((parent != nullptr && !parent->is_object()) || (named != nullptr && !named->is_object()))
+    return fail(ErrorCode::kCorrupt, "its SecurityDevices are none as Firefox has them");
+  if (named != nullptr) {
+    for (const auto& [name, library] : named->items()) {
+      if (library.is_string()) devices.all.push_back({name, library.get<std::string>()});
+    }
   }
   devices.ours.emplace_back(kDevice);
   return devices;
@@ -138,14 +154,15 @@ std::string policy_text(const std::vector<Choice>& choices) {
 std::optional<std::vector<Choice>> our_choices(const std::string& text) {
   const Json document = Json::parse(text, nullptr, false);
   if (!document.is_object()) return std::nullopt;
+  const Json* rules = find(document, {kChromiumPolicy});
+  if (rules == nullptr) return std::nullopt;
   std::vector<Choice> choices;
-  for (const Json& rule : document.value(kChromiumPolicy, Json::array())) {
+  for (const Json& rule : *rules) {
     const Json parsed = rule.is_string() ? Json::parse(rule.get<std::string>(), nullptr, false) : Json();
-    if (!parsed.is_object()) return std::nullopt;
-    const Json pattern = parsed.value("/pattern"_json_pointer, Json());
-    const Json issuer = parsed.value("/filter/ISSUER/CN"_json_pointer, Json());
-    if (!pattern.is_string() || !issuer.is_string()) return std::nullopt;
-    choices.push_back({pattern.get<std::string>(), issuer.get<std::string>()});
+    const Json* pattern = find(parsed, {"pattern"});
+    const Json* issuer = find(parsed, {"filter", "ISSUER", "CN"});
+    if (pattern == nullptr || !pattern->is_string() || issuer == nullptr || !issuer->is_string()) return std::nullopt;
+    choices.push_back({pattern->get<std::string>(), issuer->get<std::string>()});
   }
   return !choices.empty() && policy_text(choices) == text ? std::optional(choices) : std::nullopt;
 }

@@ -156,6 +156,22 @@ def test_firefox_what_the_administrator_wrote_stays(root, module):
         root.refused("/etc/firefox/policies/policies.json: ", "unsetup", "firefox", "--system")
 
 
+def test_nothing_that_an_administrator_wrote_ends_the_program(root):
+    """Nested deeply, or of another kind than expected."""
+    deep = "[" * 500_000 + "]" * 500_000
+    text = f'{{"policies": {{"Other": {deep}}}}}'
+    path = root.write(FIREFOX, text)
+    root.does("setup", "firefox", "--system")
+    root.does("unsetup", "firefox", "--system")
+    assert path.read_text() == text
+    for rule in ({}, 1, "", "1", "{}", '{"pattern": 1}', '{"pattern": "a", "filter": []}', '{"pattern": "a", "filter": 1}',
+                 '{"pattern": "a", "filter": {"ISSUER": [{"CN": "b"}]}}', f'{{"pattern": {deep}}}'):
+        root.write(f"{CHROMIUM}/devtrust.json", json.dumps({"AutoSelectCertificateForUrls": [rule]}))
+        root.refused("is not as `devtrust setup chromium` writes it", "setup", "chromium", "--system", "--profile", "jumpcloud")
+        root.refused("is not as `devtrust setup chromium` writes it", "unsetup", "chromium", "--system")
+        assert find(root.lines(), "chromium", "delete it first")[0] == "problem"
+
+
 def test_firefox_reads_one_file_only(root, folder):
     """Where the policies are beside the program, a file in /etc would hide them."""
     distribution = folder / "distribution"
