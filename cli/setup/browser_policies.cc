@@ -207,6 +207,15 @@ Result<std::vector<std::string>> issuers_to_choose(const Device& device, const s
                           profile));
 }
 
+/// The sites of [browser] urls, each once.
+std::vector<std::string> sites_of(const Device& device) {
+  std::vector<std::string> sites;
+  for (const std::string& url : device.config.browser.urls) {
+    if (std::ranges::find(sites, url) == sites.end()) sites.push_back(url);
+  }
+  return sites;
+}
+
 std::vector<Choice> choices_for(const std::vector<std::string>& urls, const std::vector<std::string>& issuers) {
   std::vector<Choice> choices;
   choices.reserve(urls.size() * issuers.size());
@@ -273,7 +282,7 @@ Result<Plan> plan_firefox_policy_unsetup() {
 Result<Plan> plan_chromium_policy_setup(const SetupOptions& options, const std::vector<std::string>& folders) {
   const auto device = open_device();
   if (!device) return fail(device);
-  const auto& urls = device->config.browser.urls;
+  const auto urls = sites_of(*device);
   if (urls.empty()) {
     return fail(ErrorCode::kUnsupported,
                 "no site is named for which the browsers are to choose the certificate: [browser] urls in "
@@ -352,7 +361,7 @@ std::string chromium_policy_fault(const Device& device, const std::string& folde
   for (const Choice& choice : *choices) {
     if (sites.empty() || sites.back() != choice.pattern) sites.push_back(choice.pattern);  // one for each issuer
   }
-  if (sites != device.config.browser.urls) return path + " is for other sites than [browser] urls";
+  if (sites != sites_of(device)) return path + " is for other sites than [browser] urls";
   std::string issuer;
   for (const Profile& profile : device.snapshot->profiles()) {
     const auto current = device.snapshot->current(profile.name, current_time());

@@ -219,6 +219,13 @@ def test_chromium_takes_the_issuer_from_the_certificate_that_is_here(device):
     assert {rule["filter"]["ISSUER"]["CN"] for rule in rules(device.etc / CHROMIUM / "devtrust.json")} == {ISSUER}
 
 
+def test_chromium_a_site_that_is_named_twice(device):
+    device.configure([*URLS, URLS[0]])
+    device.does("setup", "chromium", "--system")
+    assert [rule["pattern"] for rule in rules(device.etc / CHROMIUM / "devtrust.json")] == URLS
+    assert not [line for line in device.lines() if line[0] == "problem" and line[1] == "chromium"]
+
+
 def test_chromium_takes_every_issuer_that_a_profile_names(root):
     root.write("devtrust/config.toml", """[browser]
 urls = ["https://a", "https://b"]
