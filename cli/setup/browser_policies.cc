@@ -167,15 +167,18 @@ std::optional<std::vector<Choice>> our_choices(const std::string& text) {
   return !choices.empty() && policy_text(choices) == text ? std::optional(choices) : std::nullopt;
 }
 
-/// Another administrator's file that has the same policy: the browser would take only one of the two.
+/// Another administrator's file that has the same policy: the browser would take only one of the two. Browsers read
+/// every file in the folder, whatever its name.
 std::string rival(const std::string& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".json" || entry.path().filename() == kPolicyFile) continue;
+    if (entry.path().filename() == kPolicyFile) continue;
     const auto text = read_if_there(entry.path().string());
     if (!text || !*text) continue;
-    if (const Json document = Json::parse(**text, nullptr, false);
-        document.is_object() && document.contains(kChromiumPolicy)) {
+    const Json document = Json::parse(**text, nullptr, false, true);
+    // Browsers take commas at the end of lists, too, which our parser does not
+    if (document.is_discarded() ? (*text)->find(fmt::format("\"{}\"", kChromiumPolicy)) != std::string::npos
+                                : document.is_object() && document.contains(kChromiumPolicy)) {
       return entry.path().string();
     }
   }

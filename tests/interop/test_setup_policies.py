@@ -265,7 +265,15 @@ def test_chromium_what_the_administrator_wrote_stays(root):
     path.unlink()
     other = root.write(f"{CHROMIUM}/other.json", '{"AutoSelectCertificateForUrls": []}')
     root.refused("other.json has AutoSelectCertificateForUrls, too", "setup", "chromium", "--system", "--profile", "jumpcloud")
-    other.write_text('{"HomepageLocation": "https://a"}')
+    other.unlink()
+    # Browsers read these, too: of any name, with comments, with a comma too many.
+    for name, text in (("other", '{"AutoSelectCertificateForUrls": []}'), (".other.json~", '{"AutoSelectCertificateForUrls": []}'),
+                       ("other.json", '/* ours */ {"AutoSelectCertificateForUrls": []} // it was'),
+                       ("other.json", '{"AutoSelectCertificateForUrls": ["a",],}')):
+        other = root.write(f"{CHROMIUM}/{name}", text)
+        root.refused(f"{name} has AutoSelectCertificateForUrls, too", "setup", "chromium", "--system", "--profile", "jumpcloud")
+        other.unlink()
+    root.write(f"{CHROMIUM}/other.json", '{"HomepageLocation": "https://a", /* "AutoSelectCertificateForUrls": [] */ "a": 1}')
     root.does("setup", "chromium", "--system", "--profile", "jumpcloud")
 
 
