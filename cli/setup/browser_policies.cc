@@ -1,5 +1,7 @@
 #include "cli/setup/browser_policies.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -118,9 +120,12 @@ Result<std::string> with_policies(const std::optional<std::string>& text, const 
                             named->library));
   }
   Result<std::string> after = text.value_or("");
+  JsonPath place = devices->ours;
+  const auto other = std::ranges::find_if(devices->all, &NssModule::is_devtrust);
   // Where it is there by another name, Firefox would load it twice.
-  if (named != devices->all.end() || std::ranges::none_of(devices->all, &NssModule::is_devtrust))
-    after = with_json_member(text, devices->ours, Json(module).dump());
+  if (named == devices->all.end() && other != devices->all.end()) place.back() = other->name;
+  if (place == devices->ours || access(other->library.c_str(), R_OK) != 0)
+    after = with_json_member(text, place, Json(module).dump());
   if (!after || !auto_select) return after;
   const auto chosen = json_member(*after, kAutoSelectPath);
   if (!chosen) return fail(chosen);

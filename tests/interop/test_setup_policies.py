@@ -312,6 +312,9 @@ def test_doctors_cures_cure(device):
     assert find(device.lines(), "firefox", "")[0] == "ok"
     path.write_text("{")
     assert find(device.lines(), "firefox", "policies.json: it is not JSON")[0] == "problem"
+    path.write_text('{"policies": {"SecurityDevices": {"Add": {"Device": "/gone/devtrust-pkcs11.so"}}}}')  # a name of the administrator's
+    device.follow(find(device.lines(), "firefox", "its policies load /gone/.*, which is not there")[3])
+    assert find(device.lines(), "firefox", "")[0] == "ok" and list(json.loads(path.read_text())["policies"]["SecurityDevices"]["Add"]) == ["Device"]
 
     line = find(device.lines(), "chromium", "asks at the sites of .* no policy of ours")
     assert line[0] == "off"
