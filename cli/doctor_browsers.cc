@@ -11,6 +11,7 @@
 #include "cli/setup/browser_policies.h"
 #include "cli/setup/browsers.h"
 #include "cli/setup/nss_modules.h"
+#include "identity/selection.h"
 
 namespace devtrust::cli {
 namespace {
@@ -107,15 +108,21 @@ void examine_firefox(const Snapshot* snapshot, std::vector<Line>& lines) {
   }
 }
 
+/// With the profile: root has no certificate of its own that would tell it.
+std::string chromium_policy_cure(const Device& device) {
+  const auto current = select_current(*device.snapshot, {}, current_time());
+  return kChromiumPolicy + (current ? " --profile " + (*current)->profile : std::string());
+}
+
 void examine_chromium_policies(const Device& device, std::vector<Line>& lines) {
   const auto folders = chromium_policy_folders();
   for (const std::string& folder : folders) {
     if (std::string fault = chromium_policy_fault(device, folder); !fault.empty())
-      lines.push_back({Finding::kProblem, "chromium", std::move(fault), kChromiumPolicy});
+      lines.push_back({Finding::kProblem, "chromium", std::move(fault), chromium_policy_cure(device)});
   }
   if (!device.config.browser.urls.empty() && std::ranges::none_of(folders, has_chromium_policy)) {
     lines.push_back({Finding::kOff, "chromium", "asks at the sites of [browser] urls, since no policy of ours is there",
-                     kChromiumPolicy});
+                     chromium_policy_cure(device)});
   }
 }
 

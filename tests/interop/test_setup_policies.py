@@ -74,9 +74,15 @@ class Administrator:
         return [(line["finding"], line["subject"], line["message"], line["cure"] or "")
                 for line in json.loads(self.run("doctor", "--json", **options).stdout)["lines"]]
 
-    def follow(self, cure, *more):
+    def follow(self, cure):
+        """By root, whose home has no certificate."""
         assert cure.startswith("sudo devtrust "), cure
-        return self.does(*cure.split()[2:], *more)
+        user, self.home = self.home, type("Nobody", (), {"folder": self.etc.parent / "root"})
+        self.home.folder.mkdir(exist_ok=True)
+        try:
+            return self.does(*cure.split()[2:])
+        finally:
+            self.home = user
 
 
 @pytest.fixture
