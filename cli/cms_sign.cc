@@ -181,7 +181,7 @@ Result<Signed> sign_message(const Identity& identity, ByteView data, const SignR
                             const Audit& audit) {
   const auto method = method_of(identity);
   if (!method) return fail(method);
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const Digest digest = method->scheme.digest;
   Signed result{{}, current_time(), method->numbers, {}};
 

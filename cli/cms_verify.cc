@@ -317,7 +317,7 @@ bool is_good(Verdict verdict) { return verdict == Verdict::kGood || verdict == V
 Result<std::vector<SignatureReport>> verify_message(ByteView signature, std::optional<ByteView> data,
                                                     const Trust& trust, const std::vector<CertificatePtr>& known,
                                                     Time now) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (signature.size() > (data ? kMaxDetached : kMaxSignature))
     return fail(ErrorCode::kCorrupt,
                 data ? "the signature is longer than 1 MiB" : "the signature is longer than 64 MiB");

@@ -21,7 +21,7 @@ struct Sections {
 Result<Sections> sections_of(const std::string& file) {
   Sections sections;
   if (file.empty() || access(file.c_str(), R_OK) != 0) return sections;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const std::unique_ptr<CONF, OpensslDeleter<NCONF_free>> conf(NCONF_new_ex(libctx(), nullptr));
   long line = 0;
   if (conf == nullptr || NCONF_load(conf.get(), file.c_str(), &line) <= 0) {

@@ -36,7 +36,7 @@ struct Address {
 };
 
 Result<Address> parse_url(const std::string& url) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   int tls = 0;
   char* user = nullptr;
   char* host = nullptr;
@@ -165,7 +165,7 @@ std::optional<std::string> check(PKCS7* token, ByteView signature, unsigned what
 Result<Bytes> request_time_stamp(const std::string& url, ByteView signature, const Trust& trust) {
   const auto address = parse_url(url);
   if (!address) return fail(address);
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const RequestPtr request = make_request(signature);
   if (request == nullptr) return fail(ErrorCode::kInternal, "a time stamp cannot be asked for: " + openssl_reason());
   const auto response = ask(*address, url, request.get());
@@ -194,7 +194,7 @@ Result<Bytes> request_time_stamp(const std::string& url, ByteView signature, con
 }
 
 Result<TimeStamp> read_time_stamp(ByteView token_der, ByteView signature, const Trust& trust) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const unsigned char* cursor = token_der.data();
   const Pkcs7Ptr token(d2i_PKCS7(nullptr, &cursor, static_cast<long>(token_der.size())));
   const InfoPtr info(token != nullptr && PKCS7_type_is_signed(token.get()) ? PKCS7_to_TS_TST_INFO(token.get())

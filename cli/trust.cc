@@ -139,7 +139,7 @@ void Trust::read(const std::string& path, bool must_exist, Anchors& into) {
 }
 
 void Trust::read_blocks(const std::string& path, ByteView text, Anchors& into) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const BioPtr in = reader_of(text);
   char* name = nullptr;
   char* header = nullptr;

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <new>
 
-#include "identity/process.h"
+#include "identity/fork.h"
 
 namespace devtrust {
 namespace {

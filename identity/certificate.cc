@@ -250,7 +250,7 @@ Result<CertificatePtr> Certificate::parse(ByteView der) {
   made->subject_key_id_ = std::move(extensions.subject_key_id);
   made->authority_key_id_ = std::move(extensions.authority_key_id);
 
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (EVP_Digest(made->der_.data(), made->der_.size(), made->sha256_.data(), nullptr, fetched_md(Digest::kSha256),
                  nullptr) != 1) {
     return fail(ErrorCode::kInternal, "SHA-256 is not available in libcrypto");
@@ -259,7 +259,7 @@ Result<CertificatePtr> Certificate::parse(ByteView der) {
 }
 
 std::string name_text(ByteView der) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const unsigned char* cursor = der.data();
   const NamePtr name(d2i_X509_NAME(nullptr, &cursor, static_cast<long>(der.size())));
   const BioPtr out(BIO_new(BIO_s_mem()));
@@ -281,7 +281,7 @@ std::string Certificate::subject_text() const { return name_text(subject_); }
 std::string Certificate::issuer_text() const { return name_text(issuer_); }
 
 bool Certificate::signed_by(const Certificate& issuer) const {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const auto outer = parse_outer(der_);
   EVP_PKEY* key = issuer.public_key().evp();
   if (!outer || key == nullptr) return false;

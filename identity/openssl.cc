@@ -9,7 +9,7 @@
 #include <atomic>
 #include <memory>
 
-#include "identity/process.h"
+#include "identity/fork.h"
 
 namespace devtrust {
 
@@ -52,7 +52,7 @@ Corner* our_corner() {
   const std::uint64_t fork = fork_number();
   Corner* known = shared.load(std::memory_order_acquire);
   if (known != nullptr && known->fork == fork) return known;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   auto made = std::make_unique<Corner>(fork, known);
   // Not CTR-DRBG: it would fetch a cipher, and the first one takes a tenth of the time to a first signature, since all
   // the provider's are then constructed. SHA-256 gives the same 256 bits of strength.
@@ -78,7 +78,7 @@ const EVP_MD* fetched_md(Digest digest) {
   std::atomic<EVP_MD*>& slot = corner->digests[static_cast<std::size_t>(digest)];
   EVP_MD* md = slot.load(std::memory_order_acquire);
   if (md != nullptr) return md;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   EVP_MD* made = EVP_MD_fetch(corner->context, name, nullptr);
   if (made == nullptr || slot.compare_exchange_strong(md, made, std::memory_order_acq_rel)) return made;
   EVP_MD_free(made);
@@ -91,17 +91,17 @@ OSSL_PROVIDER* default_provider() {
 }
 
 void use_libcrypto_once() {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const EVP_MD* md = fetched_md(Digest::kSha256);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   if (md != nullptr) EVP_Digest("", 0, digest.data(), nullptr, md, nullptr);
 }
 
-ErrorQueueGuard::ErrorQueueGuard() {
+LibcryptoUse::LibcryptoUse() {
   settle_libcrypto();
   ERR_set_mark();
 }
-ErrorQueueGuard::~ErrorQueueGuard() { ERR_pop_to_mark(); }
+LibcryptoUse::~LibcryptoUse() { ERR_pop_to_mark(); }
 
 std::string openssl_reason() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());

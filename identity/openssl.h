@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "identity/fork.h"
 #include "identity/scheme.h"
 
 namespace devtrust {
@@ -30,13 +31,18 @@ void use_libcrypto_once();
 /// Fetched once in libctx() and kept; null for kNone or when the fetch fails. Thread-safe.
 const EVP_MD* fetched_md(Digest digest);
 
-/// The error queue belongs to the host: whatever libcrypto leaves on it inside this scope is taken off at its end.
-class ErrorQueueGuard {
+/// To be held by whoever calls libcrypto. The error queue belongs to the host: whatever is left on it inside this scope
+/// is taken off at its end. And libcrypto has global locks: each random number of 3.0, and so each ECDSA signature,
+/// takes one (rand_meth_lock), whatever the library context.
+class LibcryptoUse {
  public:
-  ErrorQueueGuard();
-  ~ErrorQueueGuard();
-  ErrorQueueGuard(const ErrorQueueGuard&) = delete;
-  ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
+  LibcryptoUse();
+  ~LibcryptoUse();
+  LibcryptoUse(const LibcryptoUse&) = delete;
+  LibcryptoUse& operator=(const LibcryptoUse&) = delete;
+
+ private:
+  const ForkHold fork_hold_;
 };
 
 /// Key types for EVP_PKEY_CTX_new_from_name. Not by name: a host's default engine (libp11's, say) takes part in

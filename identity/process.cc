@@ -1,25 +1,16 @@
 #include "identity/process.h"
 
-#include <pthread.h>
 #include <pwd.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
 #include <vector>
 
 namespace devtrust {
-namespace {
-
-std::atomic<std::uint64_t> forks{0};
-
-void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
-
-}  // namespace
 
 bool raised_privileges() {
   // AT_SECURE also tells of file capabilities and of security modules.
@@ -65,15 +56,6 @@ std::string program_name() {
   const std::string_view program =
       length > 0 ? std::string_view(path.data(), static_cast<std::size_t>(length)) : program_invocation_short_name;
   return std::string(program.substr(program.rfind('/') + 1));
-}
-
-std::uint64_t fork_number() {
-  // No once-guard, which a fork in another thread could leave locked in the child; two handlers do no harm.
-  static std::atomic<bool> registered{false};
-  if (!registered.load(std::memory_order_acquire) && pthread_atfork(nullptr, nullptr, count_fork) == 0) {
-    registered.store(true, std::memory_order_release);
-  }
-  return forks.load(std::memory_order_relaxed);
 }
 
 }  // namespace devtrust

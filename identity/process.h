@@ -26,9 +26,6 @@ std::string expand_home(const std::string& path);
 /// Base name of the running program's file, for the audit line: not what the program calls itself.
 std::string program_name();
 
-/// Raised in each forked child. State made under another number belongs to the parent.
-std::uint64_t fork_number();
-
 /// A thread that is cancelled while it is inside would unwind through locks and past a C boundary: it waits until it is
 /// out.
 class NoCancellation {

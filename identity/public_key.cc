@@ -82,7 +82,7 @@ struct PublicKey::State {
   ~State() { EVP_PKEY_free(evp.load(std::memory_order_relaxed)); }
 
   bool compute_id() {
-    const ErrorQueueGuard guard;
+    const LibcryptoUse use;
     const Bytes& input = type == KeyType::kRsa ? modulus : ec_point;
     return EVP_Digest(input.data(), input.size(), id.data(), nullptr, fetched_md(Digest::kSha1), nullptr) == 1;
   }
@@ -209,7 +209,7 @@ Result<PublicKey> PublicKey::from_spki(ByteView der) {
 }
 
 Result<PublicKey> PublicKey::from_evp(const EVP_PKEY* key) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   unsigned char* der = nullptr;
   const int length = key != nullptr ? i2d_PUBKEY(key, &der) : -1;
   if (length <= 0) return fail(ErrorCode::kUnsupported, "the key has no public part: " + openssl_reason());
@@ -252,7 +252,7 @@ std::size_t PublicKey::max_signature_size() const {
 EVP_PKEY* PublicKey::evp() const {
   EVP_PKEY* key = state_->evp.load(std::memory_order_acquire);
   if (key != nullptr) return key;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   EvpPkeyPtr made = state_->make_evp();
   if (made == nullptr) return nullptr;
   if (state_->evp.compare_exchange_strong(key, made.get(), std::memory_order_acq_rel)) return made.release();
@@ -260,7 +260,7 @@ EVP_PKEY* PublicKey::evp() const {
 }
 
 Result<void> PublicKey::verify(const SignScheme& scheme, ByteView input, ByteView signature) const {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   EVP_PKEY* key = evp();
   if (key == nullptr) return fail(ErrorCode::kCorrupt, "the public key is not a point of its curve");
   int verified = 0;
@@ -287,7 +287,7 @@ Result<void> PublicKey::verify(const SignScheme& scheme, ByteView input, ByteVie
 }
 
 Result<Bytes> PublicKey::recover(const SignScheme& scheme, ByteView signature) const {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const EvpPkeyCtxPtr context = new_context(evp());
   if (context == nullptr || EVP_PKEY_verify_recover_init(context.get()) <= 0 || !apply_scheme(context.get(), scheme)) {
     return fail(ErrorCode::kUnsupported, "the key cannot recover what was signed: " + openssl_reason());
@@ -302,7 +302,7 @@ Result<Bytes> PublicKey::recover(const SignScheme& scheme, ByteView signature) c
 }
 
 Result<Bytes> PublicKey::encrypt(const CipherScheme& scheme, ByteView plaintext) const {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const EvpPkeyCtxPtr context = new_context(evp());
   if (context == nullptr || EVP_PKEY_encrypt_init(context.get()) <= 0 || !apply_scheme(context.get(), scheme)) {
     return fail(ErrorCode::kUnsupported, "the key cannot encrypt in this way: " + openssl_reason());

@@ -107,7 +107,7 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_evp(EvpPkeyPtr key,
   if (public_key.type() != KeyType::kRsa && public_key.type() != KeyType::kEc) {
     return std::shared_ptr<const SoftwareKey>(new SoftwareKey(std::move(key), public_key, std::move(traits)));
   }
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const bool rsa = public_key.type() == KeyType::kRsa;
   BIGNUM* number = nullptr;
   EVP_PKEY_get_bn_param(key.get(), rsa ? OSSL_PKEY_PARAM_RSA_FACTOR1 : OSSL_PKEY_PARAM_PRIV_KEY, &number);
@@ -123,7 +123,7 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_evp(EvpPkeyPtr key,
 
 Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_rsa_prime(const PublicKey& public_key,
                                                                        const SecureBytes& prime, KeyTraits traits) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (public_key.type() != KeyType::kRsa || prime.size() > public_key.field_size()) return mismatch();
   const auto broken = [] { return fail(ErrorCode::kInternal, "the RSA key cannot be completed: " + openssl_reason()); };
   const ByteView modulus = public_key.modulus();
@@ -173,7 +173,7 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_rsa_prime(const Pub
 
 Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_scalar(const PublicKey& public_key,
                                                                     const SecureBytes& scalar, KeyTraits traits) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (libctx() == nullptr) return fail(ErrorCode::kInternal, "libcrypto gave no library context");
   if (public_key.type() == KeyType::kRsa) return mismatch();
   const ByteView point = public_key.ec_point();
@@ -238,7 +238,7 @@ bool SoftwareKey::can_decrypt(const CipherScheme& scheme) const {
 bool SoftwareKey::can_derive() const { return type_can_derive(public_key().type()); }
 
 Result<std::size_t> SoftwareKey::sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) const {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (!can_sign(scheme)) return fail(ErrorCode::kUnsupported, "a key of this type cannot sign in this way");
   std::size_t length = out.size();
   if (scheme.algorithm == SignAlgorithm::kEddsa) {
@@ -265,7 +265,7 @@ Result<std::size_t> SoftwareKey::sign(const SignScheme& scheme, ByteView input, 
 }
 
 Result<SecureBytes> SoftwareKey::decrypt(const CipherScheme& scheme, ByteView ciphertext) const {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (!can_decrypt(scheme)) return fail(ErrorCode::kUnsupported, "a key of this type cannot decrypt");
   const EvpPkeyCtxPtr context = new_context(key_.get());
   if (context == nullptr || EVP_PKEY_decrypt_init(context.get()) <= 0 || !apply_scheme(context.get(), scheme)) {
@@ -281,7 +281,7 @@ Result<SecureBytes> SoftwareKey::decrypt(const CipherScheme& scheme, ByteView ci
 }
 
 Result<SecureBytes> SoftwareKey::derive(ByteView peer) const {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (!can_derive()) return fail(ErrorCode::kUnsupported, "a key of this type cannot derive");
   const auto peer_key = PublicKey::ec(public_key().ec_params(), peer);
   if (!peer_key) return fail(peer_key);

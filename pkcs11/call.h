@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <new>
 
+#include "identity/fork.h"
 #include "identity/process.h"
 #include "pkcs11/instance.h"
 #include "pkcs11/trace_call.h"
@@ -32,14 +33,21 @@ CK_RV call(const char* function, std::initializer_list<Argument> arguments, cons
   }
 }
 
-/// The same for what needs the library: `body(Library&)`.
+/// The same for what needs the library and may wait for long in it: `body(Library&)`.
 template <typename Body>
-CK_RV library_call(const char* function, std::initializer_list<Argument> arguments, const Body& body) noexcept {
+CK_RV waiting_call(const char* function, std::initializer_list<Argument> arguments, const Body& body) noexcept {
   return call(function, arguments, [&body]() -> Answer<> {
     const LibraryUse use;
     if (use.get() == nullptr) return refuse(CKR_CRYPTOKI_NOT_INITIALIZED);
     return body(*use.get());
   });
+}
+
+/// The same for what comes back soon: what it frees on the way may take global locks of libcrypto's, too.
+template <typename Body>
+CK_RV library_call(const char* function, std::initializer_list<Argument> arguments, const Body& body) noexcept {
+  const ForkHold hold;
+  return waiting_call(function, arguments, body);
 }
 
 /// The same for what needs a session, whose mutex is held: `body(Library&, Session&)`.

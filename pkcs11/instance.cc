@@ -4,7 +4,7 @@
 #include <bitset>
 #include <thread>
 
-#include "identity/process.h"
+#include "identity/fork.h"
 
 namespace devtrust::pkcs11 {
 namespace {

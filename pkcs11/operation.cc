@@ -59,13 +59,13 @@ tl::unexpected<Failure> key_cannot(const CK_MECHANISM& mechanism) {
 }
 
 Answer<> update_hash(EVP_MD_CTX* context, ByteView part) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (EVP_DigestUpdate(context, part.data(), part.size()) == 1) return {};
   return refuse(CKR_GENERAL_ERROR, "libcrypto did not hash: " + openssl_reason());
 }
 
 Answer<EvpMdCtxPtr> begin_hash(Digest digest) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   EvpMdCtxPtr context(EVP_MD_CTX_new());
   const EVP_MD* md = fetched_md(digest);
   if (context == nullptr || md == nullptr || EVP_DigestInit_ex2(context.get(), md, nullptr) != 1) {
@@ -75,14 +75,14 @@ Answer<EvpMdCtxPtr> begin_hash(Digest digest) {
 }
 
 Answer<> finish_hash(EVP_MD_CTX* context, std::span<std::uint8_t> out) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   if (EVP_DigestFinal_ex(context, out.data(), nullptr) == 1) return {};
   return refuse(CKR_GENERAL_ERROR, "libcrypto did not hash: " + openssl_reason());
 }
 
 /// ANSI X9.63, by libcrypto.
 Answer<SecureBytes> x963(const SecureBytes& secret, const DerivePlan& plan, std::size_t length) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const std::unique_ptr<EVP_KDF, OpensslDeleter<EVP_KDF_free>> kdf(
       libctx() != nullptr ? EVP_KDF_fetch(libctx(), OSSL_KDF_NAME_X963KDF, nullptr) : nullptr);
   const std::unique_ptr<EVP_KDF_CTX, OpensslDeleter<EVP_KDF_CTX_free>> context(EVP_KDF_CTX_new(kdf.get()));

@@ -19,7 +19,7 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE* pRandomData, CK_ULON
                       [&](Library&, Session&) -> Answer<> {
                         if (!input(pRandomData, ulRandomLen)) return refuse(CKR_ARGUMENTS_BAD);
                         if (ulRandomLen == 0) return {};
-                        const devtrust::ErrorQueueGuard guard;
+                        const devtrust::LibcryptoUse use;
                         if (RAND_bytes_ex(devtrust::libctx(), pRandomData, ulRandomLen, 0) != 1) {
                           return refuse(CKR_FUNCTION_FAILED, devtrust::openssl_reason());
                         }

@@ -42,7 +42,7 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slotID, CK_TOKEN_INFO* pInfo) {
 }
 
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID* pSlot, CK_VOID_PTR pReserved) {
-  return library_call("C_WaitForSlotEvent", {value("flags", flags), result("slot", pSlot)},
+  return waiting_call("C_WaitForSlotEvent", {value("flags", flags), result("slot", pSlot)},
                       [&](Library& library) -> Answer<> {
                         if (pSlot == nullptr || pReserved != nullptr) return refuse(CKR_ARGUMENTS_BAD);
                         const auto id = library.wait_for_slot_event((flags & CKF_DONT_BLOCK) == 0);

@@ -10,7 +10,7 @@ namespace devtrust::pkcs11 {
 namespace {
 
 Bytes hash(Digest digest, ByteView data) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const EVP_MD* md = fetched_md(digest);
   Bytes value(digest_size(digest));
   if (md == nullptr || EVP_Digest(data.data(), data.size(), value.data(), nullptr, md, nullptr) != 1) return {};

@@ -186,7 +186,7 @@ int get_params(void* cipher, OSSL_PARAM* params) {
 template <const OSSL_PARAM* (*List)(const EVP_ASYM_CIPHER*)>
 const OSSL_PARAM* list_params(void* /*cipher*/, void* context) {
   return guarded<const OSSL_PARAM*>(*static_cast<Provider*>(context), nullptr, [&] {
-    const ErrorQueueGuard guard;
+    const LibcryptoUse use;
     const CipherPtr theirs(EVP_ASYM_CIPHER_fetch(libctx(), "RSA", nullptr));
     return theirs != nullptr ? List(theirs.get()) : nullptr;
   });

@@ -30,7 +30,7 @@ MdPtr find_md(const char* name) {
     }
   }
   if (libctx() == nullptr) return nullptr;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   EVP_MD* md = EVP_MD_fetch(libctx(), name, nullptr);
   return md != nullptr ? MdPtr(md, EVP_MD_free) : nullptr;
 }

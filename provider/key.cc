@@ -53,7 +53,7 @@ Result<KeyPtr> make_public_key(Provider& provider, const Identity& identity) {
   EvpPkeyPtr evp;
   if (key->kind() == KeyKind::kRsaPss) {
     // With the restrictions that its certificate names.
-    const ErrorQueueGuard guard;
+    const LibcryptoUse use;
     const ByteView spki = identity.leaf->spki();
     const unsigned char* at = spki.data();
     evp.reset(d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(spki.size()), libctx(), nullptr));

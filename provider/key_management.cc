@@ -75,7 +75,7 @@ int match(const void* a, const void* b, int selection) {
   EVP_PKEY* second = key_of(b).evp();
   if (first == nullptr || second == nullptr) return 0;
   const bool keys = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   return (keys ? EVP_PKEY_eq(first, second) : EVP_PKEY_parameters_eq(first, second)) == 1 ? 1 : 0;
 }
 
@@ -127,7 +127,7 @@ int export_key(void* key, int selection, OSSL_CALLBACK* callback, void* argument
 template <KeyKind Kind>
 const OSSL_PARAM* key_types(int selection) {
   const NoCancellation no_cancellation;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const EvpPkeyCtxPtr context(EVP_PKEY_CTX_new_from_name(libctx(), kind_type(Kind), nullptr));
   if (context == nullptr || EVP_PKEY_fromdata_init(context.get()) <= 0) return nullptr;
   return EVP_PKEY_fromdata_settable(context.get(), public_selection(selection));  // a constant of that provider's
@@ -158,7 +158,7 @@ int set_params(void* key, const OSSL_PARAM* params) {
 template <KeyKind Kind, const OSSL_PARAM* (*List)(const EVP_KEYMGMT*)>
 const OSSL_PARAM* list_params(void* context) {
   return guarded<const OSSL_PARAM*>(*static_cast<Provider*>(context), nullptr, [&] {
-    const ErrorQueueGuard guard;
+    const LibcryptoUse use;
     const KeymgmtPtr theirs(EVP_KEYMGMT_fetch(libctx(), kind_type(Kind), nullptr));
     return theirs != nullptr ? List(theirs.get()) : nullptr;
   });

@@ -9,6 +9,7 @@
 
 #include "backends/registry.h"
 #include "identity/config.h"
+#include "identity/fork.h"
 #include "identity/openssl.h"
 #include "identity/trace.h"
 

@@ -454,7 +454,7 @@ constexpr std::array<const char*, 4> kFamilyNames{"RSA", "ECDSA", "ED25519", "ED
 template <Family F, const OSSL_PARAM* (*List)(const EVP_SIGNATURE*)>
 const OSSL_PARAM* list_params(void* /*signature*/, void* context) {
   return guarded<const OSSL_PARAM*>(*static_cast<Provider*>(context), nullptr, [&] {
-    const ErrorQueueGuard guard;
+    const LibcryptoUse use;
     const SignaturePtr theirs(EVP_SIGNATURE_fetch(libctx(), kFamilyNames.at(static_cast<std::size_t>(F)), nullptr));
     return theirs != nullptr ? List(theirs.get()) : nullptr;
   });

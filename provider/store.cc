@@ -29,7 +29,7 @@ bool same_name(ByteView a, ByteView b) {
     const unsigned char* at = der.data();
     return NamePtr(d2i_X509_NAME(nullptr, &at, static_cast<long>(der.size())));
   };
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const NamePtr first = parse(a);
   const NamePtr second = parse(b);
   return first != nullptr && second != nullptr && X509_NAME_cmp(first.get(), second.get()) == 0;

@@ -64,7 +64,7 @@ std::optional<Bytes> from_hex(std::string_view digits) {
 
 Result<SecureBytes> decrypt_pbe(const X509_ALGOR& algorithm, ByteView ciphertext,
                                 std::optional<std::string_view> password) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const CipherCtxPtr context(EVP_CIPHER_CTX_new());
   if (libctx() == nullptr || context == nullptr) return fail(ErrorCode::kInternal, "there is no memory to decrypt it");
   if (!affordable(algorithm)) {
@@ -83,7 +83,7 @@ Result<SecureBytes> decrypt_pbe(const X509_ALGOR& algorithm, ByteView ciphertext
 
 Result<SecureBytes> decrypt_dek(std::string_view headers, ByteView ciphertext, std::string_view password) {
   constexpr std::string_view kField = "DEK-Info: ";
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const std::size_t at = headers.find(kField);
   const std::string_view field = at != std::string_view::npos
                                      ? headers.substr(at + kField.size(), headers.find('\n', at) - at - kField.size())

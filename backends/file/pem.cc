@@ -93,14 +93,14 @@ PemBlocks pem_blocks(ByteView content) {
 }
 
 std::optional<Bytes> pem_content(const PemBlock& block) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const auto decoded = decode(block);
   if (!decoded) return std::nullopt;
   return Bytes(decoded->data.begin(), decoded->data.end());
 }
 
 Result<EvpPkeyPtr> pem_private_key(const PemBlock& block, std::optional<std::string_view> password) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   auto decoded = decode(block);
   if (!decoded) return fail(ErrorCode::kCorrupt, "it is damaged");
   const bool pkcs8 = block.label == "ENCRYPTED PRIVATE KEY";

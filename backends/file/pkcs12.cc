@@ -116,7 +116,7 @@ bool looks_like_pkcs12(ByteView content) {
 }
 
 Result<Pkcs12Contents> read_pkcs12(ByteView content, std::optional<std::string_view> password) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const Pkcs12Ptr p12 = parse(content);
   if (p12 == nullptr) return fail(ErrorCode::kCorrupt, "it is not PKCS#12: " + openssl_reason());
   const bool guess = !password;

@@ -258,12 +258,12 @@ Result<SecureBytes> decrypt_triple_des(ByteView parameters, ByteView ciphertext,
 }  // namespace
 
 Result<SecureBytes> hash_nss_password(ByteView global_salt, std::string_view password) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   return digest(global_salt.size() == 48 ? Digest::kSha384 : Digest::kSha1, global_salt, as_bytes(password));
 }
 
 Result<SecureBytes> decrypt_nss_value(ByteView encrypted, const SecureBytes& password_hash) {
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
   const auto sequence = der_single(encrypted, der::kSequence);
   if (!sequence) return corrupt();
   DerReader reader(sequence->content);

@@ -1,10 +1,8 @@
 #include "backends/nss/sqlite_api.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,18 +52,7 @@ std::optional<SqliteApi> load() {
   return api;
 }
 
-std::timed_mutex in_use;
-thread_local bool fork_holds_it = false;
-
-// Bounded: a fork in a signal handler may come from the very thread that is inside. By the wall clock, since
-// ThreadSanitizer does not see a wait by the other one.
-void before_fork() {
-  fork_holds_it = in_use.try_lock_until(std::chrono::system_clock::now() + std::chrono::seconds(2));
-}
-void after_fork() {
-  if (fork_holds_it) in_use.unlock();
-  fork_holds_it = false;
-}
+std::mutex in_use;
 
 }  // namespace
 
@@ -80,14 +67,10 @@ Result<const SqliteApi*> sqlite_api() {
                 std::string(kLibrary) + " cannot be loaded, so no NSS database can be read: install SQLite 3");
   }
   auto made = std::make_unique<const SqliteApi>(*loaded);
-  if (shared.compare_exchange_strong(api, made.get(), std::memory_order_acq_rel)) {
-    api = made.release();
-    pthread_atfork(before_fork, after_fork, after_fork);  // once: whoever comes here is the first
-  }
+  if (shared.compare_exchange_strong(api, made.get(), std::memory_order_acq_rel)) api = made.release();
   return api;
 }
 
-SqliteUse::SqliteUse() { in_use.lock(); }
-SqliteUse::~SqliteUse() { in_use.unlock(); }
+SqliteUse::SqliteUse() : lock_(in_use) {}
 
 }  // namespace devtrust

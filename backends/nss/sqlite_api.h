@@ -4,6 +4,9 @@
 
 #include <sqlite3.h>
 
+#include <mutex>
+
+#include "identity/fork.h"
 #include "identity/result.h"
 
 namespace devtrust {
@@ -33,15 +36,14 @@ struct SqliteApi {
 /// Thread-safe. Stays loaded for as long as the process lives. kUnsupported where there is no SQLite.
 Result<const SqliteApi*> sqlite_api();
 
-/// To be held by whoever calls any of its functions. SQLite's own global locks know nothing of forks: a child would
-/// wait for ever for one that another thread held. So a fork waits for this, two seconds at the most, and one thread at
-/// a time is inside.
+/// To be held by whoever calls any of its functions: SQLite has global locks. One thread at a time is inside.
 class SqliteUse {
  public:
   SqliteUse();
-  ~SqliteUse();
-  SqliteUse(const SqliteUse&) = delete;
-  SqliteUse& operator=(const SqliteUse&) = delete;
+
+ private:
+  const ForkHold fork_hold_;
+  const std::lock_guard<std::mutex> lock_;
 };
 
 }  // namespace devtrust

@@ -15,7 +15,7 @@
 #include <mutex>
 #include <thread>
 
-#include "identity/process.h"
+#include "identity/fork.h"
 
 namespace devtrust {
 namespace {

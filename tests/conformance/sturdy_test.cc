@@ -47,9 +47,12 @@ class Sturdy : public Conformance {
     if (count != 1) return CKR_USER_NOT_LOGGED_IN;
     CK_MECHANISM mechanism = signing_mechanism();
     if (const CK_RV rv = f_->C_SignInit(session, &mechanism, key); rv != CKR_OK) return rv;
-    signature.resize(peer_->size());
+    // Nothing of the host's libcrypto here: a fork in another thread would leave its locks taken in the child.
+    signature.resize(1024);
     CK_ULONG length = signature.size();
-    return f_->C_Sign(session, mutable_data(message_), message_.size(), signature.data(), &length);
+    const CK_RV rv = f_->C_Sign(session, mutable_data(message_), message_.size(), signature.data(), &length);
+    signature.resize(rv == CKR_OK ? length : 0);
+    return rv;
   }
   bool verifies(ByteView signature) const { return peer_->verify(how_of(*peer_), message_, signature); }
   SignCase how_of(const Peer& peer) const {

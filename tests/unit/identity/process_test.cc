@@ -87,17 +87,5 @@ TEST(ProgramName, IsTheFilesNotWhatTheProgramCallsItself) {
   program_invocation_short_name = before;
 }
 
-TEST(ForkNumber, DiffersInEachChildAndStaysInTheParent) {
-  const std::uint64_t parent = fork_number();
-  EXPECT_TRUE(in_child([parent] {
-    const std::uint64_t child = fork_number();
-    return child != parent && child == fork_number() && in_child([parent, child] {
-             const std::uint64_t grandchild = fork_number();
-             return grandchild != parent && grandchild != child;
-           });
-  }));
-  EXPECT_EQ(fork_number(), parent);
-}
-
 }  // namespace
 }  // namespace devtrust

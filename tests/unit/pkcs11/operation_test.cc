@@ -190,7 +190,7 @@ TEST_P(SignMechanism, IsLibcryptosInBothDirections) {
   const CK_MECHANISM mechanism = with.mechanism();
   const Bytes data = numbered(with.input);
   const bool ecdsa = pair.key().type() == KeyType::kEc;
-  const ErrorQueueGuard guard;
+  const LibcryptoUse use;
 
   const auto signature = sign(mechanism, pair, data);
   ASSERT_TRUE(signature) << signature.error().message;
