@@ -31,8 +31,6 @@ constexpr const char* kPolicyFile = "devtrust.json";
 /// What the policy says of one site.
 struct Choice {
   std::string pattern, issuer;
-
-  friend bool operator==(const Choice&, const Choice&) = default;
 };
 
 Error in_file(const std::string& path, const Error& error) { return {error.code, path + ": " + error.message}; }
