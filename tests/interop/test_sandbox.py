@@ -29,13 +29,13 @@ audit_required = true
 # $1: an empty folder; after $3, the command. Whoever runs it is root in there, as in a container without privileges.
 IN_A_SANDBOX = """
 mount -t tmpfs tmpfs "$1"
-mkdir -p "$1/usr" "$1/dev" "$1/run/devtrust" "$1/work" "$1/tmp" "$1/etc/ssl" "$1/etc/pkcs11/modules"
+mkdir -p "$1/usr" "$1/dev" "$1/run/devtrust" "$1/exchange" "$1/tmp" "$1/etc/ssl" "$1/etc/pkcs11/modules"
 for path in /bin /sbin /lib*; do
   if [ -L "$path" ]; then cp -P "$path" "$1"; else mkdir "$1$path"; mount --rbind "$path" "$1$path"; fi
 done
 for path in /usr /dev; do mount --rbind "$path" "$1$path"; done
 mount --bind "$2" "$1/run/devtrust"
-mount --bind "$3" "$1/work"
+mount --bind "$3" "$1/exchange"
 cp /etc/passwd /etc/group /etc/hosts /etc/nsswitch.conf /etc/ld.so.cache "$1/etc"
 cp /etc/ssl/openssl.cnf "$1/etc/ssl"
 echo "remote: unix:path=/run/devtrust/p11-kit" >"$1/etc/pkcs11/modules/devtrust.module"
@@ -56,7 +56,7 @@ class Sandbox:
                                        self.sockets, self.work, *argv]]
 
     def run(self, *argv, **options):
-        """`/work` is the folder that is seen on both sides."""
+        """`/exchange` is the folder that is seen on both sides."""
         return run(self.command(argv), variables={"P11_KIT_SERVER_ADDRESS": "unix:path=/run/devtrust/p11-kit"}, **options)
 
     def sign(self, leaf, key):
@@ -65,9 +65,9 @@ class Sandbox:
         message.write_bytes(b"message")
         (self.work / "digest").write_bytes(hashlib.sha256(message.read_bytes()).digest())
         # p11-kit 0.24 passes an EC key's plain mechanism on, and not those that hash.
-        how = ["-m", "ECDSA", "--signature-format", "openssl", "-i", "/work/digest"] if key.startswith("ec") else \
-            ["-m", "SHA256-RSA-PKCS", "-i", "/work/message"]
-        self.run("pkcs11-tool", "--module", CLIENT, "--sign", *how, "-o", "/work/signature")
+        how = ["-m", "ECDSA", "--signature-format", "openssl", "-i", "/exchange/digest"] if key.startswith("ec") else \
+            ["-m", "SHA256-RSA-PKCS", "-i", "/exchange/message"]
+        self.run("pkcs11-tool", "--module", CLIENT, "--sign", *how, "-o", "/exchange/signature")
         return run(["openssl", "dgst", "-sha256", "-verify", leaf.public_key(), "-signature", self.work / "signature", message],
                    check=False).stdout
 
@@ -168,7 +168,7 @@ def test_signs_without_seeing_the_database(sandbox, home, pki):
 
 def test_the_key_stays_outside(sandbox, home):
     for command in (["p11tool", "--provider", CLIENT, "--export", uri("private")],
-                    ["pkcs11-tool", "--module", CLIENT, "--read-object", "--type", "privkey", "-o", "/work/key"]):
+                    ["pkcs11-tool", "--module", CLIENT, "--read-object", "--type", "privkey", "-o", "/exchange/key"]):
         ended = sandbox.run(*command, check=False)
         assert ended.returncode != 0 and "PRIVATE KEY" not in ended.stdout, ended.stdout
     assert not (sandbox.work / "key").exists()
@@ -185,7 +185,7 @@ def test_a_program_that_stays_connected_follows_a_renewal(sandbox, home, pki):
                 shown = session.find(CLASS=ulong(CKO_CERTIFICATE), LABEL=b"JumpCloud Device Trust")
                 print(*[session.attribute(each, "VALUE").hex() for each in shown], flush=True)
     """
-    variables = {"PYTHONPATH": "/work", "P11_KIT_SERVER_ADDRESS": "unix:path=/run/devtrust/p11-kit", "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {"PYTHONPATH": "/exchange", "P11_KIT_SERVER_ADDRESS": "unix:path=/run/devtrust/p11-kit", "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(sandbox.command(["/usr/bin/python3", "-c", script, CLIENT]), env=environment(**variables), text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
         def shown():
@@ -209,7 +209,7 @@ def test_each_product_is_shown_once_it_is_there(sandbox, home, pki):
 def test_by_p11_kits_own_configuration(sandbox, home, web_pki, root_server):
     """A container in which a file names the socket: wget logs in, with the chain, and ssh-keygen sees the key."""
     (sandbox.work / "ca.pem").write_text(web_pki.root.certificate.read_text())
-    said = sandbox.run("wget", "-q", "-O", "-", "--ca-certificate=/work/ca.pem", f"--certificate={uri('cert')}",
+    said = sandbox.run("wget", "-q", "-O", "-", "--ca-certificate=/exchange/ca.pem", f"--certificate={uri('cert')}",
                        f"--private-key={uri('private')}", f"https://localhost:{root_server.port}/").stdout
     assert said == f"client SUCCESS {home.leaf.sha1()}\n"
     public = sandbox.work / "public.pem"
@@ -221,7 +221,7 @@ def test_by_p11_kits_own_configuration(sandbox, home, web_pki, root_server):
 def test_curl_by_openssls_engine(sandbox, home, web_pki, chain_server):
     (sandbox.work / "ca.pem").write_text(web_pki.root.certificate.read_text())
     said = sandbox.run("env", f"PKCS11_MODULE_PATH={CLIENT}", "curl", "--silent", "--show-error", "--engine", "pkcs11", "--cert-type",
-                       "ENG", "--key-type", "ENG", "--cert", uri("cert"), "--key", uri("private"), "--cacert", "/work/ca.pem",
+                       "ENG", "--key-type", "ENG", "--cert", uri("cert"), "--key", uri("private"), "--cacert", "/exchange/ca.pem",
                        f"https://localhost:{chain_server.port}/").stdout
     assert said == f"client SUCCESS {home.leaf.sha1()}\n"
 
