@@ -235,6 +235,30 @@ class OpensslServer:
         self.close()
 
 
+class Conversation:
+    """A program, as the unprivileged user, that is told lines and answers with lines; it is ended after the deadline."""
+
+    def __init__(self, argv, home, **variables):
+        self.process = subprocess.Popen(as_user([str(a) for a in argv]), env=environment(home.folder, **variables), cwd=home.folder,
+                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._end = threading.Timer(DEADLINE, self.process.kill)
+        self._end.start()
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self._end.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 def uri(kind, token="JumpCloud Device Trust", **attributes):
     """The RFC 7512 name of the identity's key ("private") or certificate ("cert")."""
     fields = {"token": token, "object": "JumpCloud Device Trust", "type": kind, **attributes}

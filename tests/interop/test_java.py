@@ -4,13 +4,11 @@ import hashlib
 import os
 import pathlib
 import shutil
-import subprocess
-import threading
 
 import pytest
 
 from conftest import Home
-from programs import DEADLINE, Nginx, as_user, environment, run
+from programs import Conversation, Nginx, run
 from stores import TOKEN_LABEL
 
 VERSIONS = ["TLSv1.2", "TLSv1.3"]
@@ -84,36 +82,22 @@ def server(session_folder, pki, web_server):
     server.close()
 
 
-class TlsClient:
+class TlsClient(Conversation):
     """A JVM that logs in to the server, as often as it is asked to."""
 
     def __init__(self, home, module, classes, root, server, version):
         argv = ["java", "-cp", classes, "TlsClient", sun_pkcs11(home, module), home.password or "none", root, server.port, version]
-        self.process = subprocess.Popen(as_user([str(a) for a in argv]), env=environment(home.folder, **home.variables), cwd=home.folder,
-                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self._end = threading.Timer(DEADLINE, self.process.kill)
-        self._end.start()
+        super().__init__(argv, home, **home.variables)
 
     def ask(self, line):
         """What it says to "load" or "connect"; all that it says where that fails, which ends it."""
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        self.tell(line)
         said = ""
         for answer in self.process.stdout:
             if answer == "done\n":
                 return said
             said += answer
         return said + f"ended with {self.process.wait()}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self._end.cancel()
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ import os
 import pathlib
 import shutil
 import subprocess
-import threading
 
 import pytest
 
 from pkcs11 import (CKG_MGF1_SHA256, CKM_ECDSA, CKM_ECDSA_SHA256, CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256, CKM_SHA256_RSA_PKCS,
                     CKM_SHA256_RSA_PKCS_PSS, ulong)
-from programs import DEADLINE, as_user, environment, run, uri, wait_until
+from programs import DEADLINE, Conversation, as_user, environment, run, uri, wait_until
 from signing import tlv
 from stores import TOKEN_LABEL
 from test_gnutls import wget
@@ -128,34 +127,19 @@ def session_host(session_folder):
     return shutil.copy(tests / "hosts/session_host.py", session_folder)
 
 
-class Host:
+class Host(Conversation):
     """A program that keeps its session."""
 
     def __init__(self, script, way):
-        argv = as_user(["/usr/bin/python3", script, way.module, TOKEN_LABEL])
-        self.process = subprocess.Popen(argv, env=environment(way.home.folder, **way.variables), text=True, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self._end = threading.Timer(DEADLINE, self.process.kill)
-        self._end.start()
+        super().__init__(["/usr/bin/python3", script, way.module, TOKEN_LABEL], way.home, **way.variables)
         said = self.process.stdout.readline()
         assert said.startswith("mechanisms "), said + self.process.stdout.read()
         self.mechanisms = [int(number, 16) for number in said.split()[1:]]
 
     def sign(self, mechanism, parameter, data):
         """The certificate's SHA-1 and the signature, or what went wrong."""
-        self.process.stdin.write(f"{mechanism:x},{parameter.hex()},{data.hex()}\n")
-        self.process.stdin.flush()
+        self.tell(f"{mechanism:x},{parameter.hex()},{data.hex()}")
         return self.process.stdout.readline().rstrip("\n")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self._end.cancel()
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @pytest.fixture
