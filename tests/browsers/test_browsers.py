@@ -28,6 +28,16 @@ def reaches(browser, portal, leaf, versions=("TLSv1.2", "TLSv1.3"), fresh=False)
         assert any('operation="sign"' in line and digest in line for line in uses), f"our module did not sign: {uses}"
 
 
+def is_refused(browser, portal):
+    """It is started, and shows no certificate of ours at either page."""
+    before = browser.uses()
+    browser.start()
+    for url in portal.pages.values():
+        page = browser.open(url)
+        assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
+    assert browser.uses() == before
+
+
 @pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
 def test_reaches_the_page(new_browser, portal, module, pki, key):
     leaf = pki.issue(key)
@@ -41,11 +51,7 @@ def test_reaches_the_page(new_browser, portal, module, pki, key):
 def test_is_refused_without_the_module(new_browser, portal, pki):
     """What the other tests see comes from the module."""
     browser = new_browser(pki.issue())
-    browser.start()
-    for url in portal.pages.values():
-        page = browser.open(url)
-        assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
-    assert browser.uses() == []
+    is_refused(browser, portal)
     browser.close()
 
 
@@ -60,11 +66,7 @@ def test_reaches_the_page_from_setup_alone(new_browser, portal, programs, pki):
         assert refused.returncode == 1 and "is running" in refused.stdout, refused.stdout
     browser.close()
     browser.devtrust(programs, "unsetup", browser.name)
-    uses = browser.uses()
-    browser.start()
-    page = browser.open(portal.pages["TLSv1.3"])
-    assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
-    assert browser.uses() == uses
+    is_refused(browser, portal)
     browser.close()
 
 
@@ -80,11 +82,7 @@ def test_reaches_the_page_from_an_administrators_setup(new_browser, portal, prog
     assert 'name="devtrust"' in modules(browser), "it is each user's, as unsetup says"
     browser.devtrust(programs, "unsetup", browser.name)
     assert 'name="devtrust"' not in modules(browser)
-    uses = browser.uses()
-    browser.start()
-    page = browser.open(portal.pages["TLSv1.3"])
-    assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
-    assert browser.uses() == uses
+    is_refused(browser, portal)
     browser.close()
 
 
@@ -112,11 +110,7 @@ def test_is_refused_with_an_expired_certificate_and_doctor_says_why(new_browser,
     expired = pki.issue(valid_from=-30, valid_to=-1)
     browser = new_browser(expired)
     browser.add_module(module)
-    browser.start()
-    for url in portal.pages.values():
-        page = browser.open(url)
-        assert page["status"] == 400 and "No required SSL certificate was sent" in page["text"], page
-    assert browser.uses() == []
+    is_refused(browser, portal)
     doctor = run([programs / "devtrust", "doctor", "--json"], home=browser.home, unprivileged=True, check=False)
     assert doctor.returncode == 1, doctor.stdout
     problems = [line["message"] for line in json.loads(doctor.stdout)["lines"] if line["finding"] == "problem"]
