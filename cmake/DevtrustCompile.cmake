@@ -8,6 +8,12 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# What the operating system alone can do is in files whose names end with it: fork_posix.cc, fork_windows.cc.
+if(WIN32)
+  set(DEVTRUST_OS windows)
+else()
+  set(DEVTRUST_OS posix)
+endif()
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
@@ -30,9 +36,19 @@ set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1")
 
 add_library(devtrust_options INTERFACE)
 target_include_directories(devtrust_options INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
-target_compile_options(devtrust_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-  -Wformat=2 -Werror -fstack-protector-strong -fno-plt)
+if(MSVC)
+  target_compile_options(devtrust_options INTERFACE /W4 /WX /permissive- /utf-8 /EHsc /Zc:__cplusplus /Zc:preprocessor /guard:cf)
+else()
+  target_compile_options(devtrust_options INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+    -Wformat=2 -Werror -fstack-protector-strong)
+endif()
+if(WIN32)
+  # The API of Windows 10, with nothing that a name of ours could meet.
+  target_compile_definitions(devtrust_options INTERFACE WIN32_LEAN_AND_MEAN NOMINMAX UNICODE _UNICODE _WIN32_WINNT=0x0A00)
+else()
+  target_compile_options(devtrust_options INTERFACE -fno-plt)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # gcc 12 believes that inlined comparisons and concatenations of the standard library overflow
   target_compile_options(devtrust_options INTERFACE -Wno-restrict -Wno-stringop-overread)

@@ -7,15 +7,36 @@ if(DEVTRUST_BUNDLED_CRYPTO)
 endif()
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 
-find_package(tl-expected REQUIRED)
+# Libraries that are all headers. Of the machine that builds: beside them are its C library's headers, which another
+# system's compiler must not see, so that one gets a folder with nothing but these.
+function(devtrust_header_library variable header)
+  if(NOT CMAKE_CROSSCOMPILING)
+    find_path(${variable} "${header}" REQUIRED)
+    return()
+  endif()
+  find_path(${variable}_OF_BUILD_MACHINE "${header}" REQUIRED NO_CMAKE_FIND_ROOT_PATH)
+  cmake_path(GET header PARENT_PATH folder)
+  set(headers "${PROJECT_BINARY_DIR}/headers")
+  file(MAKE_DIRECTORY "${headers}")
+  file(CREATE_LINK "${${variable}_OF_BUILD_MACHINE}/${folder}" "${headers}/${folder}" SYMBOLIC)
+  set(${variable} "${headers}" PARENT_SCOPE)
+endfunction()
+
+devtrust_header_library(EXPECTED_INCLUDE_DIR tl/expected.hpp)
+devtrust_header_library(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h)
+# The command's own.
+devtrust_header_library(CLI11_INCLUDE_DIR CLI/CLI.hpp)
+devtrust_header_library(FMT_INCLUDE_DIR fmt/format.h)
+devtrust_header_library(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp)
+add_library(devtrust_expected INTERFACE)
+target_include_directories(devtrust_expected SYSTEM INTERFACE "${EXPECTED_INCLUDE_DIR}")
+
+if(NOT WIN32)
+  # SQLite is opened with dlopen when an NSS store is read: only its header is needed here.
+  find_path(SQLITE3_INCLUDE_DIR sqlite3.h REQUIRED)
+endif()
+
+# Only p11-kit's headers, which are in a folder of their own: the module does not link it.
 pkg_check_modules(P11KIT REQUIRED p11-kit-1)
-# SQLite is opened with dlopen when an NSS store is read: only its header is needed here.
-find_path(SQLITE3_INCLUDE_DIR sqlite3.h REQUIRED)
-find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
-# The command's own, all of them headers.
-find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
-find_path(FMT_INCLUDE_DIR fmt/format.h REQUIRED)
-find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
-# Only p11-kit's headers: the module does not link it.
 add_library(devtrust_cryptoki INTERFACE)
 target_include_directories(devtrust_cryptoki SYSTEM INTERFACE ${P11KIT_INCLUDE_DIRS})

@@ -1,11 +1,21 @@
 # A module that other people's programs load: their configurations hold its file's name, so it has no prefix and no
-# version. It exports what `exports` lists and nothing else.
+# version. It exports what `exports`, without its suffix, lists (.map for ELF, .def for Windows) and nothing else.
 function(devtrust_link_module target exports)
-  set_target_properties(${target} PROPERTIES PREFIX "" LINKER_LANGUAGE CXX LINK_DEPENDS "${exports}")
+  set_target_properties(${target} PROPERTIES PREFIX "" LINKER_LANGUAGE CXX)
+  if(WIN32)
+    set_target_properties(${target} PROPERTIES LINK_DEPENDS "${exports}.def")
+    target_sources(${target} PRIVATE "${exports}.def")
+    if(MINGW)
+      # Nothing of mingw's own beside it; and what cannot be changed later is read-only, as the other linkers have it.
+      target_link_options(${target} PRIVATE -static LINKER:--gc-sections LINKER:--dynamicbase,--nxcompat,--high-entropy-va)
+    endif()
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES LINK_DEPENDS "${exports}.map")
   target_link_options(${target} PRIVATE
     # Bsymbolic: our tables point to our functions, whoever else exports C_Sign; nodelete: our fork handler stays when a
     # host calls dlclose
-    "LINKER:--version-script=${exports}" LINKER:--exclude-libs,ALL LINKER:--gc-sections
+    "LINKER:--version-script=${exports}.map" LINKER:--exclude-libs,ALL LINKER:--gc-sections
     LINKER:-Bsymbolic LINKER:-z,nodelete LINKER:-z,relro LINKER:-z,noexecstack)
   if(NOT DEVTRUST_SANITIZE)
     # A C++ runtime of our own, hidden: nothing is shared with the host's, and loading is faster.
