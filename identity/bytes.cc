@@ -1,8 +1,6 @@
 #include "identity/bytes.h"
 
 #include <openssl/crypto.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,18 +8,16 @@
 #include <new>
 
 #include "identity/fork.h"
+#include "identity/pages.h"
 
 namespace devtrust {
 namespace {
-
-std::size_t page_size() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
 std::size_t whole_pages(std::size_t size) { return (size + page_size() - 1) / page_size() * page_size(); }
 
 // To map, lock and hide a page takes as long as a third of an ECDH: it is done for a few at once, and wiped ones are
 // kept.
-constexpr std::size_t kPagesAtOnce = 8;
-std::array<std::atomic<void*>, 2 * kPagesAtOnce> kept_pages{};
+std::array<std::atomic<void*>, 16> kept_pages{};
 
 /// All that a kept page holds: in which process it is locked, where it is; a forked child does not inherit locks.
 std::uint64_t& locked_in(void* kept_page) { return *static_cast<std::uint64_t*>(kept_page); }
@@ -32,7 +28,7 @@ void* take_kept_page() {
   for (std::atomic<void*>& slot : kept_pages) {
     if (slot.load(std::memory_order_relaxed) == nullptr) continue;
     if (void* page = slot.exchange(nullptr, std::memory_order_acquire)) {
-      if (locked_in(page) != this_process()) mlock(page, page_size());
+      if (locked_in(page) != this_process()) lock_pages(page, page_size());
       locked_in(page) = 0;
       return page;
     }
@@ -47,29 +43,22 @@ void keep_page(void* page, std::uint64_t locked) {
     void* empty = nullptr;
     if (slot.compare_exchange_strong(empty, page, std::memory_order_acq_rel)) return;
   }
-  munmap(page, page_size());
+  unmap_pages(page, page_size());
 }
 
-/// Whether it is locked. A limit on locked memory is no reason to fail.
-bool hide(void* memory, std::size_t length) {
-#ifdef MADV_DONTDUMP
-  madvise(memory, length, MADV_DONTDUMP);
-#endif
-  return mlock(memory, length) == 0;
-}
-
-void* map(std::size_t length) {
-  void* memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  return memory;
+/// Whether it is locked.
+bool protect(void* memory, std::size_t length) {
+  hide_pages(memory, length);
+  return lock_pages(memory, length);
 }
 
 /// One page; some more are kept.
-void* map_pages() {
-  auto* const pages = static_cast<std::uint8_t*>(map(kPagesAtOnce * page_size()));
-  const bool locked = hide(pages, kPagesAtOnce * page_size());
-  if (!locked) mlock(pages, page_size());  // the limit may allow it alone
-  for (std::size_t i = 1; i < kPagesAtOnce; ++i) keep_page(pages + i * page_size(), locked ? this_process() : kNowhere);
+void* new_page() {
+  const std::size_t count = pages_at_once();
+  auto* const pages = static_cast<std::uint8_t*>(map_pages(count * page_size()));
+  const bool locked = protect(pages, count * page_size());
+  if (!locked) lock_pages(pages, page_size());  // the limit may allow it alone
+  for (std::size_t i = 1; i < count; ++i) keep_page(pages + i * page_size(), locked ? this_process() : kNowhere);
   return pages;
 }
 
@@ -80,10 +69,10 @@ void* secure_allocate(std::size_t size) {
   if (length < size) throw std::bad_alloc();
   if (length == page_size()) {
     void* kept = take_kept_page();
-    return kept != nullptr ? kept : map_pages();
+    return kept != nullptr ? kept : new_page();
   }
-  void* memory = map(length);
-  hide(memory, length);
+  void* memory = map_pages(length);
+  protect(memory, length);
   return memory;
 }
 
@@ -94,7 +83,7 @@ void secure_free(void* memory, std::size_t size) noexcept {
   if (length == page_size()) {
     keep_page(memory, kNowhere);
   } else {
-    munmap(memory, length);
+    unmap_pages(memory, length);
   }
 }
 

@@ -25,13 +25,13 @@
 #endif
 #include <toml++/toml.h>
 
+#include "identity/audit_service.h"
 #include "identity/process.h"
 #include "identity/trusted_file.h"
 
 namespace devtrust {
 namespace {
 
-constexpr const char* kSystemFile = "/etc/devtrust/config.toml";
 constexpr std::size_t kMaxConfig = std::size_t{1} << 20;
 constexpr std::size_t kMaxPin = 4096;
 constexpr std::size_t kMaxLabel = 32;  // CK_TOKEN_INFO.label, in bytes
@@ -224,7 +224,8 @@ class Reader {
   /// Expands `~`; empty stays empty. Programs run in any folder, so a relative path would mean another file in each.
   void full_path(const toml::node& node, std::string& path) {
     path = expand_home(path);
-    if (!path.empty() && path[0] != '/') complain(node, std::string(key_) + " must be a path that begins with / or ~/");
+    if (path.empty() || is_full_path(path)) return;
+    complain(node, std::string(key_) + " must be a path that begins with " + kFullPathForm);
   }
 
   void full_paths(const toml::node& node, std::vector<std::string>& paths) {
@@ -234,10 +235,14 @@ class Reader {
 
   void read_audit(const toml::node& node) {
     text(node, config_.audit);
-    if (config_.audit.starts_with("eventlog:")) {
-      return complain(node, "eventlog: is for Windows: expected a file, syslog: or journal:");
+    for (const std::string_view service : {"syslog:", "journal:", "eventlog:"}) {
+      if (!config_.audit.starts_with(service)) continue;
+      if (std::ranges::find(audit_services(), service) != audit_services().end()) return;
+      std::string expected = "a file";
+      for (const std::string_view other : audit_services()) expected.append(" or ").append(other);
+      return complain(node, std::string(service) + " is for another operating system: expected " + expected);
     }
-    if (!config_.audit.starts_with("syslog:") && !config_.audit.starts_with("journal:")) full_path(node, config_.audit);
+    full_path(node, config_.audit);
   }
 
   void read_sign(const toml::node& node) {
@@ -484,7 +489,7 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
 Result<Config> load_config(const std::string& file) {
   const std::string named = file.empty() ? environment("DEVTRUST_CONFIG") : file;
   if (!named.empty()) return load_config_files({expand_home(named)}, true);
-  std::vector<std::string> files{kSystemFile};
+  std::vector<std::string> files{system_config_folder() + "/config.toml"};
   if (const std::string home = config_home(); !home.empty()) files.push_back(home + "/devtrust/config.toml");
   return load_config_files(files, false);
 }

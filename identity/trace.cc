@@ -1,12 +1,8 @@
 #include "identity/trace.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <memory>
 
+#include "identity/append_file.h"
 #include "identity/bytes.h"
 #include "identity/process.h"
 #include "identity/timestamp.h"
@@ -21,9 +17,7 @@ namespace {
 /// A destination that was opened once. Kept for ever: another thread may be writing to it at any moment.
 struct Target {
   std::string destination;
-  int descriptor = -1;  ///< -1: nowhere
-  dev_t device = 0;
-  ino_t inode = 0;
+  AppendFile file;
   const Target* older = nullptr;
 };
 
@@ -31,45 +25,21 @@ struct Target {
 std::atomic<const Target*> newest{nullptr};
 std::atomic<const Target*> chosen{nullptr};
 
-/// Hosts close descriptors that they do not know, and the number may be one of their own files by now; or somebody has
-/// deleted the trace.
-bool usable(const Target& target) {
-  if (target.descriptor == STDERR_FILENO) return true;
-  struct stat status {};
-  return fstat(target.descriptor, &status) == 0 && status.st_dev == target.device && status.st_ino == target.inode &&
-         status.st_nlink > 0;
-}
-
+/// Null where it cannot be written to.
 std::unique_ptr<Target> open_target(const std::string& destination) {
-  auto target = std::make_unique<Target>();
-  target->destination = destination;
-  if (destination == "1") {
-    target->descriptor = STDERR_FILENO;
-    return target;
-  }
-  const int file = open(expand_home(destination).c_str(),
-                        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
-  if (file < 0) return target;
-  struct stat status {};
-  if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid()) {
-    // Not in the place of a standard stream that the host has closed.
-    target->descriptor = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    target->device = status.st_dev;
-    target->inode = status.st_ino;
-  }
-  close(file);
-  return target;
+  if (destination == "1") return std::make_unique<Target>(Target{destination, AppendFile::standard_error()});
+  auto file = AppendFile::open(expand_home(destination));
+  return file ? std::make_unique<Target>(Target{destination, *std::move(file)}) : nullptr;
 }
 
 const Target* select(const std::string& destination) {
   const Target* target = nullptr;
   if (!destination.empty()) {
     for (target = newest.load(std::memory_order_acquire); target != nullptr; target = target->older) {
-      if (target->destination == destination && usable(*target)) break;
+      if (target->destination == destination && target->file.usable()) break;
     }
     if (target == nullptr) {
-      auto opened = open_target(destination);
-      if (opened->descriptor >= 0) {
+      if (auto opened = open_target(destination)) {
         opened->older = newest.load(std::memory_order_acquire);
         while (!newest.compare_exchange_weak(opened->older, opened.get(), std::memory_order_acq_rel)) {
         }
@@ -107,11 +77,9 @@ void set_trace(const std::string& destination) {
 void trace(std::string_view line) {
   const Target* target = chosen.load(std::memory_order_acquire);
   if (target == nullptr) return;
-  if (!usable(*target) && (target = select(target->destination)) == nullptr) return;
-  const std::string text = utc_timestamp() + ' ' + std::to_string(getpid()) + ' ' +
-                           std::to_string(syscall(SYS_gettid)) + ' ' + escaped(line) + '\n';
-  // One write: lines of several threads and processes do not mix.
-  static_cast<void>(!write(target->descriptor, text.data(), text.size()));
+  if (!target->file.usable() && (target = select(target->destination)) == nullptr) return;
+  static_cast<void>(target->file.write(utc_timestamp() + ' ' + std::to_string(process_id()) + ' ' +
+                                       std::to_string(thread_id()) + ' ' + escaped(line) + '\n'));
 }
 
 }  // namespace devtrust

@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"MatchType", "[[profile]]\nname = \"a\"\nmatch = [\"x\"]\n",
                 ":3:10: match must be a table, and this is a string"},
         Refused{"Range", "[sign]\ninclude_certs = -4\n", ":2:17: include_certs must be a whole number from -3"},
-        Refused{"EventLog", "audit = \"eventlog:\"\n", ":1:9: eventlog: is for Windows"},
+        Refused{"EventLog", "audit = \"eventlog:\"\n", ":1:9: eventlog: is for another operating system: expected a file or syslog: or journal:"},
         Refused{"RequiredAuditOfNothing", "audit_required = true\n", ": audit_required is true and there is no audit"},
         Refused{"RequiredTimeStampOfNobody", "[sign]\ntimestamp_required = true\n",
                 ": timestamp_required is true and there is no authority to ask"},

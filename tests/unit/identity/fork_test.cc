@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -59,7 +60,9 @@ TEST(ForkHold, AForkWaitsForTheOtherThreads) {
     const ForkHold again;
     inside = true;
     while (!about_to_fork) sched_yield();
-    for (int i = 0; i < 10'000 && !forked; ++i) sched_yield();  // time enough for a fork that does not wait
+    // Time enough for a fork that does not wait, and far less than one that waits gives itself.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+    while (!forked && std::chrono::steady_clock::now() < end) sched_yield();
     out = true;
   });
   while (!inside) sched_yield();

@@ -1,7 +1,9 @@
 #include "identity/process.h"
 
+#include <pthread.h>
 #include <pwd.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -44,6 +46,11 @@ std::string config_home() {
   return home.empty() ? home : home + "/.config";
 }
 
+std::string system_config_folder() { return "/etc/devtrust"; }
+
+const char* const kFullPathForm = "/ or ~/";
+bool is_full_path(const std::string& path) { return path.starts_with('/'); }
+
 std::string expand_home(const std::string& path) {
   if (path != "~" && !path.starts_with("~/")) return path;
   const std::string home = home_directory();
@@ -57,5 +64,12 @@ std::string program_name() {
       length > 0 ? std::string_view(path.data(), static_cast<std::size_t>(length)) : program_invocation_short_name;
   return std::string(program.substr(program.rfind('/') + 1));
 }
+
+std::string user_id() { return std::to_string(getuid()); }
+std::uint32_t process_id() { return static_cast<std::uint32_t>(getpid()); }
+std::uint64_t thread_id() { return static_cast<std::uint64_t>(syscall(SYS_gettid)); }
+
+NoCancellation::NoCancellation() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+NoCancellation::~NoCancellation() { pthread_setcancelstate(before_, nullptr); }
 
 }  // namespace devtrust
