@@ -43,6 +43,28 @@ bool owner_itself(PSID sid) {
   return false;
 }
 
+/// Whether the file's list gives any of `rights` to somebody who is not trusted.
+bool others_may(HANDLE handle, ACCESS_MASK rights) {
+  PACL list = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  if (GetSecurityInfo(handle, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr, nullptr, &list, nullptr,
+                      &descriptor) != ERROR_SUCCESS) {
+    return true;
+  }
+  bool may = list == nullptr;  // no list: everybody may do everything
+  for (DWORD i = 0; list != nullptr && i < list->AceCount && !may; ++i) {
+    void* entry = nullptr;
+    if (GetAce(list, i, &entry) == 0) continue;
+    const auto* header = static_cast<const ACE_HEADER*>(entry);
+    if (header->AceType != ACCESS_ALLOWED_ACE_TYPE || (header->AceFlags & INHERIT_ONLY_ACE) != 0) continue;
+    auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
+    auto* sid = static_cast<PSID>(&allowed->SidStart);
+    may = (allowed->Mask & rights) != 0 && !trusted(sid) && !owner_itself(sid);
+  }
+  LocalFree(descriptor);
+  return may;
+}
+
 }  // namespace
 
 PrivateDescriptor::PrivateDescriptor() {
@@ -65,32 +87,15 @@ bool owner_is_trusted(void* handle) {
 }
 
 bool writable_by_others(void* handle) {
-  PACL list = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (GetSecurityInfo(handle, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr, nullptr, &list, nullptr,
-                      &descriptor) != ERROR_SUCCESS) {
-    return true;
-  }
-  // FILE_ADD_FILE and FILE_ADD_SUBDIRECTORY of a folder are the first two; somebody who may add a file cannot replace
-  // ours.
-  constexpr ACCESS_MASK kFile = FILE_WRITE_DATA | FILE_APPEND_DATA;
   constexpr ACCESS_MASK kReplace = FILE_DELETE_CHILD | DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_ALL;
+  constexpr ACCESS_MASK kWrite = FILE_WRITE_DATA | FILE_APPEND_DATA | GENERIC_WRITE;
   BY_HANDLE_FILE_INFORMATION information{};
   const bool folder = GetFileInformationByHandle(handle, &information) != 0 &&
                       (information.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
-  const ACCESS_MASK wanted = folder ? kReplace : kReplace | kFile | GENERIC_WRITE;
-  bool others = list == nullptr;  // no list: everybody may do everything
-  for (DWORD i = 0; list != nullptr && i < list->AceCount && !others; ++i) {
-    void* entry = nullptr;
-    if (GetAce(list, i, &entry) == 0) continue;
-    const auto* header = static_cast<const ACE_HEADER*>(entry);
-    if (header->AceType != ACCESS_ALLOWED_ACE_TYPE || (header->AceFlags & INHERIT_ONLY_ACE) != 0) continue;
-    auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
-    auto* sid = static_cast<PSID>(&allowed->SidStart);
-    others = (allowed->Mask & wanted) != 0 && !trusted(sid) && !owner_itself(sid);
-  }
-  LocalFree(descriptor);
-  return others;
+  // Of a folder, the bits of kWrite are to add files: ours stays what it is.
+  return others_may(handle, folder ? kReplace : kReplace | kWrite);
 }
+
+bool readable_by_others(void* handle) { return others_may(handle, FILE_READ_DATA | GENERIC_READ | GENERIC_ALL); }
 
 }  // namespace devtrust

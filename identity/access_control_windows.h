@@ -24,5 +24,7 @@ class PrivateDescriptor {
 bool owner_is_trusted(void* handle);
 /// Whether anybody else may write to it, replace it, or change who may.
 bool writable_by_others(void* handle);
+/// Whether anybody else may read it.
+bool readable_by_others(void* handle);
 
 }  // namespace devtrust

@@ -1,6 +1,5 @@
-#include <windows.h>
-
 #include "identity/access_control_windows.h"
+#include "identity/handle_windows.h"
 #include "identity/system_error_windows.h"
 #include "identity/trusted_file.h"
 #include "identity/utf16.h"
@@ -8,30 +7,13 @@
 namespace devtrust {
 namespace {
 
-class Handle {
- public:
-  Handle(const std::wstring& path, DWORD access, DWORD flags)
-      : value_(CreateFileW(path.c_str(), access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
-                           OPEN_EXISTING, flags, nullptr)) {}
-  ~Handle() {
-    if (valid()) CloseHandle(value_);
-  }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  HANDLE get() const { return value_; }
-  bool valid() const { return value_ != INVALID_HANDLE_VALUE; }
-
- private:
-  HANDLE value_;
-};
-
 /// The folder that the file really lies in, where somebody else may put another file in its place. Empty where all is
 /// well.
-std::string open_folder(const Handle& file, const std::string& path) {
+std::string open_folder(const FileHandle& file, const std::string& path) {
   std::wstring folder(32768, L'\0');
   folder.resize(GetFinalPathNameByHandleW(file.get(), folder.data(), static_cast<DWORD>(folder.size()), 0));
   folder.resize(folder.find_last_of(L'\\') + 1);
-  const Handle handle(folder, READ_CONTROL, FILE_FLAG_BACKUP_SEMANTICS);
+  const FileHandle handle(to_utf8(folder), READ_CONTROL, FILE_FLAG_BACKUP_SEMANTICS);
   if (!handle.valid()) return path;
   if (owner_is_trusted(handle.get()) && !writable_by_others(handle.get())) return {};
   return to_utf8(folder);
@@ -39,11 +21,10 @@ std::string open_folder(const Handle& file, const std::string& path) {
 
 template <typename Buffer>
 Result<Buffer> read_trusted(const std::string& path, std::size_t limit) {
-  const Handle file(to_utf16(path), GENERIC_READ | READ_CONTROL, FILE_ATTRIBUTE_NORMAL);
+  const FileHandle file(path, GENERIC_READ | READ_CONTROL);
   if (!file.valid()) {
     const DWORD error = GetLastError();
-    const bool missing = error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND || error == ERROR_BAD_NETPATH;
-    return fail(missing ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
+    return fail(is_missing(error) ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
                 path + " cannot be opened: " + system_message(error));
   }
   LARGE_INTEGER size{};

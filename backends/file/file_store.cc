@@ -1,68 +1,25 @@
 #include "backends/file/file_store.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <mutex>
 #include <optional>
 
 #include "backends/file/pem.h"
 #include "backends/file/pkcs12.h"
+#include "backends/file/watched_file.h"
 #include "identity/process.h"
 #include "identity/software_key.h"
 
 namespace devtrust {
 namespace {
 
-constexpr off_t kMaxFile = off_t{16} << 20;
+constexpr std::uint64_t kMaxFile = std::uint64_t{16} << 20U;
 // A file system may give a second change the time of the first: so soon after one, what was read may already be old.
 constexpr std::int64_t kTimeResolution = 20'000'000;  // nanoseconds
 constexpr std::string_view kFileSource = "file:";
-
-std::int64_t nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
-struct File {
-  SecureBytes content;
-  mode_t mode = 0;
-};
-
-Result<File> read_file(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (descriptor < 0) {
-    const bool missing = errno == ENOENT || errno == ENOTDIR;
-    return fail(missing ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
-                path + (missing ? " is not there" : " cannot be opened: " + std::string(std::strerror(errno))));
-  }
-  struct Closer {
-    int descriptor;
-    ~Closer() { close(descriptor); }
-  } const closer{descriptor};
-  struct stat status {};
-  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    return fail(ErrorCode::kCorrupt, path + " is not a regular file");
-  }
-  if (status.st_size > kMaxFile) return fail(ErrorCode::kCorrupt, path + " is longer than 16 MiB");
-  File file{SecureBytes(static_cast<std::size_t>(status.st_size)), status.st_mode};
-  std::size_t length = 0;
-  while (length < file.content.size()) {
-    const ssize_t got = read(descriptor, file.content.data() + length, file.content.size() - length);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(ErrorCode::kIo, path + " cannot be read: " + std::strerror(errno));
-    if (got == 0) break;
-    length += static_cast<std::size_t>(got);
-  }
-  file.content.resize(length);
-  return file;
-}
 
 /// The text of one PEM block that holds an encrypted key.
 struct LockedKey {
@@ -235,20 +192,12 @@ class FileStore final : public Store {
 
 FileStore::Look FileStore::look() const {
   Look look;
-  std::size_t word = 0;
+  std::ptrdiff_t word = 0;
   for (const std::string* path : {&path_, &key_path_, &pin_path_}) {
-    struct stat status {};
-    if (path->empty() || stat(path->c_str(), &status) != 0) {
-      word += 4;
-      continue;
-    }
-    const std::int64_t modified = nanoseconds(status.st_mtim);
-    const std::int64_t changed = nanoseconds(status.st_ctim);
-    look.newest = std::max({look.newest, modified, changed});
-    look.version.words.at(word++) = status.st_ino ^ (static_cast<std::uint64_t>(status.st_dev) << 32U);
-    look.version.words.at(word++) = static_cast<std::uint64_t>(status.st_size);
-    look.version.words.at(word++) = static_cast<std::uint64_t>(modified);
-    look.version.words.at(word++) = static_cast<std::uint64_t>(changed);
+    const FileStamp stamp = path->empty() ? FileStamp() : stamp_of(*path);
+    look.newest = std::max(look.newest, stamp.newest);
+    std::ranges::copy(stamp.words, look.version.words.begin() + word);
+    word += std::ssize(stamp.words);
   }
   return look;
 }
@@ -263,13 +212,12 @@ Result<StoreContents> FileStore::read() {
   Reading reading;
   for (const std::string* path : {&path_, &key_path_}) {
     if (path->empty()) continue;
-    const auto file = read_file(*path);
+    const auto file = read_watched(*path, kMaxFile);
     const auto clear = file ? take_file(*path, file->content, reading) : Result<bool>(fail(file));
     if (clear) {
-      // A group of its own is how several services share a key.
-      if (*clear && (file->mode & (S_IRWXO | S_IWGRP)) != 0) {
+      if (*clear && file->open_to_others) {
         reading.complain(ErrorCode::kInvalidConfig,
-                         *path + " holds a private key and others may read or replace it: run chmod 640 or 600 on it");
+                         *path + " holds a private key and others may read or replace it: " + kCloseToOthers);
       }
     } else if (path == &path_) {
       return fail(clear);
