@@ -1,0 +1,98 @@
+#include "backends/wincert/windows_key.h"
+
+#include <utility>
+
+namespace devtrust {
+
+WindowsKey::WindowsKey(std::string name, PublicKey public_key, KeyTraits traits, KeyPlace place, bool prompt)
+    : PrivateKey(std::move(public_key), std::move(traits)),
+      name_(std::move(name)),
+      place_(std::move(place)),
+      prompt_(prompt) {}
+
+bool WindowsKey::same_as(const PublicKey& public_key, const KeyPlace& place) const {
+  return place == place_ && public_key == this->public_key();
+}
+
+bool WindowsKey::supported(KeyType type, const KeyPlace& place) {
+  return type == KeyType::kRsa || (type == KeyType::kEc && place.provider_type == 0);
+}
+
+Result<OpenKey*> WindowsKey::opened() const {
+  if (key_ == nullptr) {
+    auto key = place_.provider_type == 0 ? open_cng_key(place_, public_key(), prompt_)
+                                         : open_csp_key(place_, public_key(), prompt_);
+    if (!key) {
+      // A key that is not there is passed over as one that is not the certificate's, so that neither hides a good one.
+      const ErrorCode code = key.error().code;
+      if (code == ErrorCode::kKeyMismatch || code == ErrorCode::kNotFound) intact_ = false;
+      return fail(key);
+    }
+    key_ = *std::move(key);
+    intact_ = true;
+  }
+  return key_.get();
+}
+
+template <typename Ask>
+bool WindowsKey::ask(Ask ask, bool otherwise) const {
+  const std::lock_guard guard(mutex_);
+  if (key_ == nullptr && asked_in_vain_) return otherwise;
+  const auto key = opened();
+  asked_in_vain_ = !key;
+  return key ? ask(**key) : otherwise;
+}
+
+template <typename Use>
+auto WindowsKey::use(Use use) const -> decltype(use(std::declval<OpenKey&>())) {
+  const std::lock_guard guard(mutex_);
+  for (bool again = key_ != nullptr;; again = false) {
+    const auto key = opened();
+    if (!key) return fail(key.error().code, name_ + ": " + key.error().message);
+    auto result = use(**key);
+    if (result) return result;
+    if (result.error().code == ErrorCode::kIo) key_.reset();
+    if (key_ != nullptr || !again) return fail(result.error().code, name_ + ": " + result.error().message);
+  }
+}
+
+bool WindowsKey::can_sign(const SignScheme& scheme) const {
+  const bool rsa = public_key().type() == KeyType::kRsa;
+  return ask([&](const OpenKey& key) { return key.can_sign(scheme); },
+             scheme.algorithm == (rsa ? SignAlgorithm::kRsaPkcs1 : SignAlgorithm::kEcdsa));
+}
+
+bool WindowsKey::can_decrypt(const CipherScheme& scheme) const {
+  return ask([&](const OpenKey& key) { return key.can_decrypt(scheme); }, false);
+}
+
+bool WindowsKey::can_derive() const {
+  return ask([](const OpenKey& key) { return key.can_derive(); }, false);
+}
+
+Result<std::size_t> WindowsKey::sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) const {
+  return use([&](OpenKey& key) -> Result<std::size_t> {
+    if (!key.can_sign(scheme)) return fail(ErrorCode::kUnsupported, "the private key's provider cannot do this");
+    return key.sign(scheme, input, out);
+  });
+}
+
+Result<SecureBytes> WindowsKey::decrypt(const CipherScheme& scheme, ByteView ciphertext) const {
+  return use([&](OpenKey& key) -> Result<SecureBytes> {
+    if (!key.can_decrypt(scheme)) return fail(ErrorCode::kUnsupported, "the private key's provider cannot do this");
+    return key.decrypt(scheme, ciphertext);
+  });
+}
+
+Result<SecureBytes> WindowsKey::derive(ByteView peer) const {
+  return use([&](OpenKey& key) -> Result<SecureBytes> {
+    if (!key.can_derive()) return fail(ErrorCode::kUnsupported, "the private key's provider cannot do this");
+    return key.derive(peer);
+  });
+}
+
+Result<void> WindowsKey::prepare() const {
+  return use([](OpenKey&) -> Result<void> { return {}; });
+}
+
+}  // namespace devtrust
