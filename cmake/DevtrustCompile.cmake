@@ -46,6 +46,9 @@ endif()
 if(WIN32)
   # The API of Windows 10, with nothing that a name of ours could meet.
   target_compile_definitions(devtrust_options INTERFACE WIN32_LEAN_AND_MEAN NOMINMAX UNICODE _UNICODE _WIN32_WINNT=0x0A00)
+  if(MINGW)
+    target_link_options(devtrust_options INTERFACE -fstack-protector-strong)  # its functions are in a library of their own
+  endif()
 else()
   target_compile_options(devtrust_options INTERFACE -fno-plt)
 endif()

@@ -4,7 +4,7 @@ function(devtrust_link_module target exports)
   set_target_properties(${target} PROPERTIES PREFIX "" LINKER_LANGUAGE CXX)
   if(WIN32)
     set_target_properties(${target} PROPERTIES LINK_DEPENDS "${exports}.def")
-    target_sources(${target} PRIVATE "${exports}.def")
+    target_sources(${target} PRIVATE "${exports}.def" "${PROJECT_SOURCE_DIR}/identity/library_windows.cc")
     if(MINGW)
       # Nothing of mingw's own beside it; and what cannot be changed later is read-only, as the other linkers have it.
       target_link_options(${target} PRIVATE -static LINKER:--gc-sections LINKER:--dynamicbase,--nxcompat,--high-entropy-va)

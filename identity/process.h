@@ -27,6 +27,9 @@ extern const char* const kFullPathForm;
 std::string expand_home(const std::string& path);
 /// Base name of the running program's file, for the audit line: not what the program calls itself.
 std::string program_name();
+/// Path of the file that this code was loaded from: the module, the provider or the program. Empty where that is not to
+/// be known.
+std::string own_file();
 /// The user for the audit line: the uid; on Windows the SID.
 std::string user_id();
 std::uint32_t process_id();

@@ -1,5 +1,6 @@
 #include "identity/process.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <sys/auxv.h>
@@ -63,6 +64,12 @@ std::string program_name() {
   const std::string_view program =
       length > 0 ? std::string_view(path.data(), static_cast<std::size_t>(length)) : program_invocation_short_name;
   return std::string(program.substr(program.rfind('/') + 1));
+}
+
+std::string own_file() {
+  static const char anchor = 0;
+  Dl_info self{};
+  return dladdr(&anchor, &self) != 0 && self.dli_fname != nullptr ? self.dli_fname : "";
 }
 
 std::string user_id() { return std::to_string(getuid()); }

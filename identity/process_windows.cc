@@ -21,6 +21,12 @@ std::string known_folder(const KNOWNFOLDERID& folder) {
   return text;
 }
 
+std::string file_of(HMODULE module) {
+  std::wstring path(32768, L'\0');
+  path.resize(GetModuleFileNameW(module, path.data(), static_cast<DWORD>(path.size())));
+  return to_utf8(path);
+}
+
 }  // namespace
 
 // No program runs with rights that whoever starts it has not: an elevated one was started by an elevated one.
@@ -68,9 +74,15 @@ std::string expand_home(const std::string& path) {
 }
 
 std::string program_name() {
-  std::wstring path(32768, L'\0');
-  path.resize(GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size())));
-  return to_utf8(path.substr(path.rfind(L'\\') + 1));
+  const std::string path = file_of(nullptr);
+  return path.substr(path.rfind('\\') + 1);
+}
+
+std::string own_file() {
+  static const wchar_t anchor = 0;
+  HMODULE module = nullptr;
+  constexpr DWORD kFlags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
+  return GetModuleHandleExW(kFlags, &anchor, &module) != 0 ? file_of(module) : "";
 }
 
 std::string user_id() {

@@ -15,3 +15,12 @@
 #else
 #pragma GCC visibility pop
 #endif
+
+#include <cstddef>
+
+namespace devtrust::pkcs11 {
+
+/// A CK_ULONG has 32 bits on Windows: what is counted and measured here fits.
+constexpr CK_ULONG to_ulong(std::size_t number) { return static_cast<CK_ULONG>(number); }
+
+}  // namespace devtrust::pkcs11

@@ -24,10 +24,10 @@ Answer<> finish(const Library& library, Session& session, bool whole, const CK_B
   }
   const auto decrypted = session.decrypting->finish(*last, library.audit());
   if (!decrypted) return tl::unexpected(decrypted.error());
-  const auto room = has_room(ending, data, length, decrypted->size());
+  const auto room = has_room(ending, data, length, to_ulong(decrypted->size()));
   if (!room) return tl::unexpected(room.error());
   std::ranges::copy(*decrypted, data);
-  *length = decrypted->size();
+  *length = to_ulong(decrypted->size());
   return {};
 }
 

@@ -20,7 +20,7 @@ Answer<> finish(Session& session, bool whole, const CK_BYTE* data, CK_ULONG data
   const auto encrypted = session.encrypting->finish(*last);
   if (!encrypted) return tl::unexpected(encrypted.error());
   std::ranges::copy(*encrypted, ciphertext);
-  *length = encrypted->size();
+  *length = to_ulong(encrypted->size());
   return {};
 }
 

@@ -1,14 +1,11 @@
 // PKCS#11 3.0 §5.4 "General-purpose functions".
 #include <algorithm>
 #include <cstring>
-#include <string_view>
+#include <string>
 #include <utility>
 
-#ifndef _WIN32
-#include <dlfcn.h>
-#endif
-
 #include "identity/openssl.h"
+#include "identity/process.h"
 #include "identity/trace.h"
 #include "pkcs11/call.h"
 #include "pkcs11/function_lists.h"
@@ -20,15 +17,8 @@ namespace {
 /// where CKA_TRUSTED says so, and passes arguments of its own to C_Initialize: p11-kit's x-init-reserved is lost on the
 /// way, a file's name is not.
 bool opened_for_p11_kit() {
-#ifdef _WIN32
-  return false;
-#else
-  static const char anchor = 0;
-  Dl_info self{};
-  if (dladdr(&anchor, &self) == 0 || self.dli_fname == nullptr) return false;
-  const std::string_view path(self.dli_fname);
+  const std::string path = own_file();
   return path.substr(path.rfind('/') + 1) == "devtrust-p11-kit.so";
-#endif
 }
 
 Answer<InitOptions> check_arguments(const CK_C_INITIALIZE_ARGS* arguments) {
@@ -103,7 +93,7 @@ CK_RV C_GetInterfaceList(CK_INTERFACE* pInterfacesList, CK_ULONG* pulCount) {
     if (pulCount == nullptr) return refuse(CKR_ARGUMENTS_BAD);
     const auto list = interfaces();
     const CK_ULONG room = *pulCount;
-    *pulCount = list.size();
+    *pulCount = to_ulong(list.size());
     if (pInterfacesList == nullptr) return {};
     if (room < list.size()) return refuse(CKR_BUFFER_TOO_SMALL);
     std::ranges::copy(list, pInterfacesList);

@@ -142,7 +142,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE hSession, CK_MECHANISM* pMechanism, CK_OBJEC
                         if (described->key_type == CKK_AES && !aes_length(secret->size())) {
                           return refuse(CKR_TEMPLATE_INCOMPLETE, "an AES key needs a CKA_VALUE_LEN of 16, 24 or 32");
                         }
-                        const CK_ULONG length = secret->size();
+                        const CK_ULONG length = to_ulong(secret->size());
                         const auto key = session.slot().add_session_object(
                             hSession, secret_attributes(*std::move(described), **base, length), *std::move(secret));
                         if (!key) return tl::unexpected(key.error());

@@ -80,12 +80,12 @@ CK_RV Object::read(CK_ATTRIBUTE& attribute) const {
     return CKR_ATTRIBUTE_TYPE_INVALID;
   }
   if (attribute.pValue == nullptr) {  // 3: its length is asked for
-    attribute.ulValueLen = value->bytes.size();
+    attribute.ulValueLen = to_ulong(value->bytes.size());
     return CKR_OK;
   }
   if (attribute.ulValueLen >= value->bytes.size()) {  // 4: it fits
     std::ranges::copy(value->bytes, static_cast<std::uint8_t*>(attribute.pValue));
-    attribute.ulValueLen = value->bytes.size();
+    attribute.ulValueLen = to_ulong(value->bytes.size());
     return CKR_OK;
   }
   attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;  // 5: it does not fit
@@ -101,9 +101,9 @@ bool Object::matches(std::span<const CK_ATTRIBUTE> wanted) const {
 }
 
 CK_ULONG Object::size() const {
-  CK_ULONG total = secret_readable_ ? secret_.size() : 0;
+  std::size_t total = secret_readable_ ? secret_.size() : 0;
   for (const Attribute& attribute : attributes_) total += attribute.value.size();
-  return total;
+  return to_ulong(total);
 }
 
 }  // namespace devtrust::pkcs11

@@ -115,7 +115,7 @@ Answer<DigestOperation> DigestOperation::begin(const CK_MECHANISM& mechanism) {
   return DigestOperation(*std::move(context), *digest);
 }
 
-CK_ULONG DigestOperation::size() const { return digest_size(digest_); }
+CK_ULONG DigestOperation::size() const { return to_ulong(digest_size(digest_)); }
 Answer<> DigestOperation::update(ByteView part) { return update_hash(context_.get(), part); }
 Answer<> DigestOperation::finish(std::span<std::uint8_t> out) { return finish_hash(context_.get(), out); }
 
@@ -188,7 +188,7 @@ Answer<SignOperation> SignOperation::begin(const CK_MECHANISM& mechanism, Identi
   return SignOperation(std::move(identity), *planned, mechanism.mechanism);
 }
 
-CK_ULONG SignOperation::size() const { return signature_size(key()); }
+CK_ULONG SignOperation::size() const { return to_ulong(signature_size(key())); }
 
 Answer<CK_ULONG> SignOperation::finish(ByteView last, std::span<std::uint8_t> out, const Audit& audit) {
   const auto input = data_.finish(last, key());
@@ -236,7 +236,7 @@ Answer<> VerifyOperation::finish(ByteView last, ByteView signature) {
 }
 
 CK_ULONG VerifyOperation::recover_size() const {
-  return key_.field_size() - (scheme_.algorithm == SignAlgorithm::kRsaPkcs1 ? kPkcs1Overhead : 0);
+  return to_ulong(key_.field_size() - (scheme_.algorithm == SignAlgorithm::kRsaPkcs1 ? kPkcs1Overhead : 0));
 }
 
 Answer<Bytes> VerifyOperation::recover(ByteView signature) {
@@ -287,7 +287,9 @@ Answer<DecryptOperation> DecryptOperation::begin(const CK_MECHANISM& mechanism, 
   return DecryptOperation(std::move(identity), *std::move(scheme), mechanism.mechanism);
 }
 
-CK_ULONG DecryptOperation::max_size() const { return longest_plaintext(scheme_, identity_->key->public_key()); }
+CK_ULONG DecryptOperation::max_size() const {
+  return to_ulong(longest_plaintext(scheme_, identity_->key->public_key()));
+}
 
 Answer<> DecryptOperation::update(ByteView part) {
   in_parts_ = true;

@@ -94,7 +94,7 @@ class VerifyOperation {
 class EncryptOperation {
  public:
   static Answer<EncryptOperation> begin(const CK_MECHANISM& mechanism, const PublicKey& key);
-  CK_ULONG size() const { return key_.field_size(); }
+  CK_ULONG size() const { return to_ulong(key_.field_size()); }
   bool in_parts() const { return in_parts_; }
   Answer<> update(ByteView part);
   Answer<Bytes> finish(ByteView last);

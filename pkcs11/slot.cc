@@ -204,7 +204,7 @@ CK_TOKEN_INFO Slot::token_info() const {
   info.flags = CKF_RNG | CKF_WRITE_PROTECTED | CKF_TOKEN_INITIALIZED;
   if (token_.login_required) info.flags |= CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED;
   info.ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
-  info.ulSessionCount = sessions_.size();
+  info.ulSessionCount = to_ulong(sessions_.size());
   info.ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE;
   info.ulRwSessionCount =
       static_cast<CK_ULONG>(std::ranges::count_if(sessions_, [](const auto& session) { return session.second; }));

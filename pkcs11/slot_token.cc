@@ -12,7 +12,7 @@ CK_RV C_GetSlotList(CK_BBOOL tokenPresent, CK_SLOT_ID* pSlotList, CK_ULONG* pulC
                         if (pulCount == nullptr) return refuse(CKR_ARGUMENTS_BAD);
                         const auto ids = library.list_slots(pSlotList == nullptr);  // there is a token in each
                         const CK_ULONG room = *pulCount;
-                        *pulCount = ids.size();
+                        *pulCount = to_ulong(ids.size());
                         if (pSlotList == nullptr) return {};
                         if (room < ids.size()) return refuse(CKR_BUFFER_TOO_SMALL);
                         std::ranges::copy(ids, pSlotList);
@@ -61,7 +61,7 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE* pMechanismList, C
                         if (pulCount == nullptr) return refuse(CKR_ARGUMENTS_BAD);
                         const auto list = mechanism_list(library.view(**slot)->keys);
                         const CK_ULONG room = *pulCount;
-                        *pulCount = list.size();
+                        *pulCount = to_ulong(list.size());
                         if (pMechanismList == nullptr) return {};
                         if (room < list.size()) return refuse(CKR_BUFFER_TOO_SMALL);
                         std::ranges::copy(list, pMechanismList);

@@ -216,10 +216,10 @@ std::string template_text(const CK_ATTRIBUTE* attributes, CK_ULONG count, bool w
       case CKA_PRIVATE:
       case CKA_TRUSTED:
       case CKA_ID:
-        text += '=' + to_hex(bytes.first(std::min<CK_ULONG>(bytes.size(), kShown)));
+        text += '=' + to_hex(bytes.first(std::min<std::size_t>(bytes.size(), kShown)));
         break;
       case CKA_LABEL:
-        text += "=\"" + std::string(as_text(bytes.first(std::min<CK_ULONG>(bytes.size(), kShown)))) + '"';
+        text += "=\"" + std::string(as_text(bytes.first(std::min<std::size_t>(bytes.size(), kShown)))) + '"';
         break;
       default:
         text += '[' + std::to_string(attribute.ulValueLen) + ']';

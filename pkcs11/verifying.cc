@@ -80,10 +80,10 @@ CK_RV C_VerifyRecover(CK_SESSION_HANDLE hSession, CK_BYTE* pSignature, CK_ULONG 
                         }
                         const auto data = session.verifying->recover(*signature);
                         if (!data) return tl::unexpected(data.error());
-                        const auto room = has_room(ending, pData, pulDataLen, data->size());
+                        const auto room = has_room(ending, pData, pulDataLen, to_ulong(data->size()));
                         if (!room) return tl::unexpected(room.error());
                         std::ranges::copy(*data, pData);
-                        *pulDataLen = data->size();
+                        *pulDataLen = to_ulong(data->size());
                         return {};
                       });
 }
