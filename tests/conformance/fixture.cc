@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
+
+#include "tests/conformance/host.h"
 
 namespace devtrust::testing {
 namespace {
@@ -65,7 +66,7 @@ bool Conformance::holds(Rule rule) const {
 
 void Conformance::SetUp() {
   built_ = &built(store());
-  for (const auto& [name, value] : built_->environment) setenv(name.c_str(), value.c_str(), 1);
+  for (const auto& [name, value] : built_->environment) set_environment(name, value);
   const Module& module = loaded(built_->module_path);
   f_ = &module.functions();
   f3_ = module.functions_3_0();

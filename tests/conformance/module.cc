@@ -1,15 +1,14 @@
 #include "tests/conformance/module.h"
 
-#include <dlfcn.h>
-
 #include <map>
 #include <memory>
 #include <stdexcept>
 
+#include "tests/conformance/host.h"
+
 namespace devtrust::testing {
 
-Module::Module(const std::string& path) : handle_(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-  if (handle_ == nullptr) throw std::runtime_error(dlerror());
+Module::Module(const std::string& path) : handle_(load_library(path)) {
   const auto get_function_list = symbol<CK_C_GetFunctionList>("C_GetFunctionList");
   if (get_function_list == nullptr || get_function_list(&functions_) != CKR_OK) {
     throw std::runtime_error(path + " gives no function list");
@@ -23,9 +22,9 @@ Module::Module(const std::string& path) : handle_(dlopen(path.c_str(), RTLD_NOW 
   }
 }
 
-Module::~Module() { dlclose(handle_); }
+Module::~Module() { unload_library(handle_); }
 
-void* Module::find(const char* name) const { return dlsym(handle_, name); }
+void* Module::find(const char* name) const { return find_symbol(handle_, name); }
 
 const Module& loaded(const std::string& path) {
   static std::map<std::string, std::unique_ptr<Module>> modules;

@@ -7,7 +7,7 @@
 
 namespace devtrust::testing {
 
-/// What dlopen gives. Throws std::runtime_error where that fails.
+/// Throws std::runtime_error where that fails.
 class Module {
  public:
   explicit Module(const std::string& path);

@@ -27,6 +27,7 @@ struct Store {
   std::string key;       ///< of the current identity, as LeafOptions has it
   std::string password;  ///< that C_Login asks for; empty: none is needed
   std::function<void(BuiltStore&)> build;
+  bool sturdy = false;  ///< whether Sturdy's tests, which take long, run over it
 
   bool rsa() const { return key.starts_with("rsa:"); }
   bool ec() const { return key.starts_with("ec:"); }
@@ -39,7 +40,7 @@ struct Store {
 /// For gtest's messages.
 void PrintTo(const Store* store, std::ostream* out);
 
-/// A store that stands on disk.
+/// A store that stands where our module looks.
 struct BuiltStore {
   const Store* store = nullptr;
   TempDir folder;
@@ -49,6 +50,7 @@ struct BuiltStore {
   std::string token_label;
   std::string init_string;                         ///< for pReserved; empty: NULL
   std::map<std::string, std::string> environment;  ///< to be set before C_Initialize
+  std::shared_ptr<void> kept;                      ///< goes with the store
   std::filesystem::path untouched;                 ///< file or folder; at the process's end it must be what it was
 };
 

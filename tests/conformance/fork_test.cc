@@ -1,0 +1,105 @@
+// What PKCS#11 says of forks (3.0 §5.6.1): a child that initialises the library for itself can use it.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/conformance/sturdy.h"
+
+namespace devtrust::testing {
+namespace {
+
+class SturdyForks : public Sturdy {
+ protected:
+  /// Runs `body` in a child, which ends with what it answers: 0 is good. One that hangs is ended by a signal.
+  static int in_child(const std::function<int()>& body) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      _exit(body());
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+  }
+  /// What a child of an initialised parent does.
+  int use_in_child() const {
+    if (first_that_works() != nullptr) return 1;
+    InitArguments arguments(built_->init_string);
+    if (f_->C_Initialize(&arguments) != CKR_OK) return 2;
+    if (f_->C_Initialize(&arguments) != CKR_CRYPTOKI_ALREADY_INITIALIZED) return 3;
+    CK_ULONG count = 0;
+    if (f_->C_GetSlotList(CK_TRUE, nullptr, &count) != CKR_OK || count == 0) return 4;
+    Bytes signature;
+    if (sign_once(signature) != CKR_OK) return 5;
+    if (!verifies(signature)) return 6;
+    if (f_->C_Finalize(nullptr) != CKR_OK) return 7;
+    return first_that_works() != nullptr ? 8 : 0;
+  }
+};
+
+TEST_P(SturdyForks, AChildInitialisesAtOnce) {
+  const CK_SESSION_HANDLE session = open_logged_in();
+  const CK_OBJECT_HANDLE key = private_key(session);
+  CK_MECHANISM mechanism = signing_mechanism();
+  ASSERT_THAT(f_->C_SignInit(session, &mechanism, key), ok());
+  EXPECT_EQ(in_child([this] { return use_in_child(); }), 0);
+  EXPECT_EQ(in_child([this] {
+              const int first = use_in_child();  // and its own child
+              return first != 0 ? first : in_child([this] { return use_in_child(); });
+            }),
+            0);
+  // the parent did not notice
+  Bytes signature(peer_->size());
+  CK_ULONG length = signature.size();
+  ASSERT_THAT(f_->C_Sign(session, mutable_data(message_), message_.size(), signature.data(), &length), ok());
+  EXPECT_TRUE(verifies(signature));
+  EXPECT_EQ(private_key(session), key);
+}
+
+TEST_P(SturdyForks, AChildKnowsNothingOfItsParentsSessions) {
+  const CK_SESSION_HANDLE session = open_logged_in();
+  const CK_OBJECT_HANDLE key = private_key(session);
+  EXPECT_EQ(in_child([&] {
+              InitArguments arguments(built_->init_string);
+              if (f_->C_Initialize(&arguments) != CKR_OK) return 1;
+              CK_SESSION_INFO info{};
+              if (f_->C_GetSessionInfo(session, &info) != CKR_SESSION_HANDLE_INVALID) return 2;
+              CK_SESSION_HANDLE own = CK_INVALID_HANDLE;
+              if (f_->C_OpenSession(slot_, CKF_SERIAL_SESSION, nullptr, nullptr, &own) != CKR_OK) return 3;
+              if (f_->C_GetSessionInfo(own, &info) != CKR_OK) return 4;
+              if (info.state != CKS_RO_PUBLIC_SESSION) return 5;
+              CK_ULONG size = 0;
+              return f_->C_GetObjectSize(own, key, &size) == CKR_OBJECT_HANDLE_INVALID ? 0 : 6;
+            }),
+            0);
+}
+
+#ifndef DEVTRUST_SANITIZED  // the sanitizers' own allocators leave their locks taken in such a child
+TEST_P(SturdyForks, ForksWhileThreadsSign) {
+  const CK_SESSION_HANDLE kept = open_logged_in();  // the login stays
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        Bytes signature;
+        EXPECT_THAT(sign_once(signature), ok());
+      }
+    });
+  }
+  for (int i = 0; i < 25; ++i) {
+    EXPECT_EQ(in_child([this] { return use_in_child(); }), 0) << i;
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(f_->C_CloseSession(kept), ok());
+}
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Stores, SturdyForks, ::testing::ValuesIn(stores_that(&Store::sturdy)), store_name);
+
+}  // namespace
+}  // namespace devtrust::testing
