@@ -47,9 +47,9 @@ def test_the_packages_have_all_there_is(packages):
     deb = names(packages["deb"])
     for name in ("/bin/devtrust", "/bin/devtrust-smimesign", "/pkcs11/devtrust-pkcs11.so", "/pkcs11/devtrust-p11-kit.so",
                  "/ossl-modules/devtrust.so", "/devtrust/openssl/devtrust.cnf", "/devtrust/openssl/devtrust.include.cnf",
-                 "/devtrust/p11-kit/devtrust.module", "/lib/systemd/user/devtrust-p11-kit.socket",
-                 "/lib/systemd/user/devtrust-p11-kit@.service", "/man/man1/devtrust.1", "/man/man1/devtrust-smimesign.1",
-                 "/bash-completion/completions/devtrust", "/zsh/site-functions/_devtrust", "/doc/devtrust/docs/messages.md"):
+                 "/devtrust/p11-kit/devtrust.module", "/devtrust/java/devtrust.cfg", "/devtrust/java/devtrust.security",
+                 "/lib/systemd/user/devtrust-p11-kit.socket", "/lib/systemd/user/devtrust-p11-kit@.service",
+                 "/man/man1/devtrust.1", "/man/man1/devtrust-smimesign.1", "/bash-completion/completions/devtrust", "/zsh/site-functions/_devtrust", "/doc/devtrust/docs/messages.md"):
         assert any(path.endswith(name) for path in deb), f"{name} is not in {sorted(deb)}"
     assert deb == names(packages["rpm"])
 

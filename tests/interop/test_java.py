@@ -3,12 +3,11 @@
 import hashlib
 import os
 import pathlib
-import shutil
 
 import pytest
 
 from conftest import Home
-from programs import Conversation, Nginx, run
+from programs import Conversation, Nginx, give_away, run
 from stores import TOKEN_LABEL
 
 VERSIONS = ["TLSv1.2", "TLSv1.3"]
@@ -64,12 +63,21 @@ def test_finds_a_token_where_there_is_no_identity(folder, module):
     assert "contains 0 entries" in text, text
 
 
+def test_each_products_certificate_by_a_configuration_of_its_own(make_home, module, pki):
+    home = make_home("rsa:2048", fresh=True)
+    home.database.add(pki.issue("ec:P-256", "dev.firezone.device-trust"))
+    give_away(home.folder)
+    for settings, label in (("", TOKEN_LABEL), ("slotListIndex = 1\n", "Firezone Device Trust")):
+        text = keytool(home, module, "-list", settings=settings)
+        assert "contains 1 entry" in text and f"\n{label}, PrivateKeyEntry" in text, text
+
+
 @pytest.fixture(scope="session")
 def classes(session_folder):
-    """The folder of our TLS client, compiled."""
+    """The folder of our clients, compiled."""
     folder = session_folder / "java"
-    source = shutil.copy(pathlib.Path(os.environ["DEVTRUST_SOURCE"]) / "tests/interop/hosts/TlsClient.java", session_folder)
-    run(["javac", "-d", folder, source])
+    sources = pathlib.Path(os.environ["DEVTRUST_SOURCE"]) / "tests/interop/hosts"
+    run(["javac", "-d", folder, *sources.glob("*.java")], home=session_folder)
     return folder
 
 

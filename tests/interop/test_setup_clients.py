@@ -1,12 +1,16 @@
-"""`devtrust setup all`, and then each client as its own documentation has it, with nothing but what was set up: in a login
-shell, with the names that `devtrust uri` and setup print."""
+"""`devtrust setup all`, and then each client as its own documentation has it, with nothing but what was set up, or for Java
+what is installed: in a login shell, with the names that `devtrust uri` and setup print."""
+
+import os
 
 import pytest
 
 from conftest import Home
-from programs import Account, give_away, uri
+from programs import Account, give_away, run, uri
 from stores import TOKEN_LABEL, NssDatabase
+from test_java import VERSIONS, accepted, classes, server  # noqa: F401 - two are fixtures
 from test_provider_clients import NODE_CLIENT, PYTHON_CLIENT, openssl_libcurl  # noqa: F401 - one is a fixture
+from test_readme import block
 
 PEM = "$HOME/.local/share/devtrust"
 
@@ -116,6 +120,43 @@ def test_node(account, client, root_server):
 
 
 # --- by the module itself ---
+
+
+@pytest.fixture(scope="session")
+def java(session_folder):
+    """The folder of Java's configuration, as an installation has it."""
+    prefix = session_folder / "prefix"
+    run(["cmake", "--install", os.environ["DEVTRUST_BUILD_TREE"], "--prefix", prefix], home=session_folder)
+    return prefix / "share/devtrust/java"
+
+
+@pytest.fixture
+def java_lines(java):
+    """README.md's, with this folder."""
+    folder, *lines = block("J=")
+    assert folder == "J=/usr/local/share/devtrust/java"
+    return [f"J={java}; {line}" for line in lines]
+
+
+def test_keytool(client, java_lines):
+    said = client(java_lines[0])
+    assert "contains 1 entry" in said and f"\n{TOKEN_LABEL}, PrivateKeyEntry" in said, said
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_java_program_that_names_the_configuration(account, client, java, classes, server, version):
+    said = client(f"printf 'load\\nconnect\\n' | java -cp $CLASSES TlsClient {java}/devtrust.cfg none $CA {server.port} {version}",
+                  CLASSES=str(classes))
+    assert accepted(version, account.home.leaf) in said, said
+
+
+def test_a_java_program_that_knows_nothing(account, client, java_lines, classes, root_server):
+    """By options of the JVM alone; those after ours make it believe the web server."""
+    java = java_lines[1].removesuffix(" ...")
+    said = client("keytool -importcert -noprompt -file $CA -keystore web.p12 -storepass public; "
+                  f"{java} -Djavax.net.ssl.trustStore=web.p12 -Djavax.net.ssl.trustStorePassword=public -cp $CLASSES HttpsClient "
+                  f"https://localhost:{root_server.port}/", CLASSES=str(classes))
+    assert shown(account) in said, said
 
 
 def test_nss(account, client, chain_server):
