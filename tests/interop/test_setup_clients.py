@@ -10,6 +10,7 @@ from programs import Account, give_away, run, uri
 from stores import TOKEN_LABEL, NssDatabase
 from test_java import VERSIONS, accepted, classes, server  # noqa: F401 - two are fixtures
 from test_provider_clients import NODE_CLIENT, PYTHON_CLIENT, openssl_libcurl  # noqa: F401 - one is a fixture
+from test_provider_newer import backports, library  # noqa: F401 - one is a fixture
 from test_readme import block
 
 PEM = "$HOME/.local/share/devtrust"
@@ -99,6 +100,15 @@ def test_openssl(account, client, root_server):
 
 def test_curl(account, client, root_server):
     said = client(f"curl -sS --cacert $CA --config ~/.config/devtrust/curlrc https://localhost:{root_server.port}/")
+    assert said == shown(account) + "\n"
+
+
+def test_curl_from_8_12_on(account, client, backports, root_server):
+    """It looks for providers by itself, and reads what `setup curl` wrote for every curl."""
+    newer = {"CURL": str(backports / "usr/bin/curl"), "LD_LIBRARY_PATH": str(library(backports, "libcurl.so.4").parent)}
+    version = client("$CURL --version", **newer).split()[1]
+    assert [int(part) for part in version.split(".")[:2]] >= [8, 12], version
+    said = client(f"$CURL -sS --cacert $CA --config ~/.config/devtrust/curlrc https://localhost:{root_server.port}/", **newer)
     assert said == shown(account) + "\n"
 
 
