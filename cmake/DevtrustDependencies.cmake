@@ -1,11 +1,14 @@
 # Every outside library, in one place.
 find_package(PkgConfig REQUIRED)
 
-if(DEVTRUST_BUNDLED_CRYPTO)
-  set(OPENSSL_USE_STATIC_LIBS TRUE)
-  target_compile_definitions(devtrust_options INTERFACE DEVTRUST_BUNDLED_CRYPTO=1)
+set(OPENSSL_USE_STATIC_LIBS ${DEVTRUST_BUNDLED_CRYPTO})
+# find_package keeps what it has found, also when the other kind is wanted now.
+if(DEFINED DEVTRUST_FOUND_BUNDLED AND NOT DEVTRUST_FOUND_BUNDLED STREQUAL DEVTRUST_BUNDLED_CRYPTO)
+  unset(OPENSSL_CRYPTO_LIBRARY CACHE)
+  unset(OPENSSL_SSL_LIBRARY CACHE)
 endif()
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
+set(DEVTRUST_FOUND_BUNDLED ${DEVTRUST_BUNDLED_CRYPTO} CACHE INTERNAL "")
 
 # Libraries that are all headers. Of the machine that builds: beside them are its C library's headers, which another
 # system's compiler must not see, so that one gets a folder with nothing but these.

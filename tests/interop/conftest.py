@@ -56,15 +56,19 @@ def p11_kit_module(module):
 
 
 @pytest.fixture(scope="session")
-def bundled_module(session_folder):
-    """The module built as for archives: libcrypto inside and hidden."""
-    build = pathlib.Path(os.environ["DEVTRUST_BUILD"]) / "bundled"
-    commands = [["cmake", "-G", "Ninja", "-S", os.environ["DEVTRUST_SOURCE"], "-B", build, "-DCMAKE_BUILD_TYPE=Release",
-                 "-DDEVTRUST_BUNDLED_CRYPTO=ON", "-DDEVTRUST_TESTS=OFF"],
-                ["cmake", "--build", build, "--target", "devtrust-pkcs11"]]
-    for command in commands:
-        run(command, home=os.environ.get("HOME"), timeout=500)
-    return pathlib.Path(shutil.copy(build / "lib/devtrust-pkcs11.so", session_folder / "bundled.so"))
+def archive(session_folder):
+    """The archive that `./dev package` made, unpacked as README.md has it, into what stands for /usr/local."""
+    (packed,) = pathlib.Path(os.environ["DEVTRUST_PACKAGES"]).glob("devtrust-*.tar.gz")
+    folder = session_folder / "archive"
+    folder.mkdir()
+    run(["tar", "-xzf", packed, "-C", folder, "--strip-components=3", "--no-same-owner", "--no-overwrite-dir"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundled_module(archive):
+    """The archive's module, with libcrypto inside and hidden."""
+    return archive / "lib/pkcs11/devtrust-pkcs11.so"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What `cmake --install` and the packages put where, what installing changes (nothing), and life after it is all gone."""
 
 import fnmatch
+import functools
 import os
 import pathlib
 import re
@@ -15,10 +16,10 @@ BUILD = pathlib.Path(os.environ["DEVTRUST_BUILD_TREE"])
 
 @pytest.fixture(scope="module")
 def packages(session_folder):
-    """The .deb and the .rpm, of what was built for the tests."""
-    folder = session_folder / "packages"
-    run(["cpack", "-G", "DEB;RPM", "--config", BUILD / "CPackConfig.cmake", "-B", folder], home=session_folder, timeout=300)
-    return {kind: next(folder.glob(f"devtrust*.{kind}")) for kind in ("deb", "rpm")}
+    """The .deb and the .rpm that `./dev package` made."""
+    folder = shutil.copytree(os.environ["DEVTRUST_PACKAGES"], session_folder / "packages", ignore=shutil.ignore_patterns("_*"))
+    (deb,), (rpm,) = folder.glob("*.deb"), folder.glob("*.rpm")
+    return {"deb": deb, "rpm": rpm}
 
 
 def rpm(package, *query):
@@ -35,6 +36,11 @@ def names(package):
     return {line.split(" ", 1)[1] for line in lines if line[0] != "d" and "/.build-id/" not in line}
 
 
+def moved(text, places):
+    """With each of the places replaced, in their order."""
+    return functools.reduce(lambda sofar, place: sofar.replace(*place), places.items(), text)
+
+
 @pytest.fixture
 def installed(folder):
     """A tree of its own, as `./dev install --prefix` makes it."""
@@ -49,9 +55,45 @@ def test_the_packages_have_all_there_is(packages):
                  "/ossl-modules/devtrust.so", "/devtrust/openssl/devtrust.cnf", "/devtrust/openssl/devtrust.include.cnf",
                  "/devtrust/p11-kit/devtrust.module", "/devtrust/java/devtrust.cfg", "/devtrust/java/devtrust.security",
                  "/lib/systemd/user/devtrust-p11-kit.socket", "/lib/systemd/user/devtrust-p11-kit@.service",
-                 "/man/man1/devtrust.1", "/man/man1/devtrust-smimesign.1", "/bash-completion/completions/devtrust", "/zsh/site-functions/_devtrust", "/doc/devtrust/docs/messages.md"):
+                 "/man/man1/devtrust.1", "/man/man1/devtrust-smimesign.1",
+                 "/bash-completion/completions/devtrust", "/_devtrust", "/doc/devtrust/docs/messages.md"):
         assert any(path.endswith(name) for path in deb), f"{name} is not in {sorted(deb)}"
-    assert deb == names(packages["rpm"])
+    multiarch = run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"]).stdout.strip()
+    places = {"/lib64/": f"/lib/{multiarch}/", "/zsh/site-functions/": "/zsh/vendor-completions/"}
+    assert deb == {moved(path, places) for path in names(packages["rpm"])}
+
+
+def test_the_packages_need_the_distributions_libcrypto(packages):
+    """So that its security updates are ours."""
+    assert "libssl3" in run(["dpkg-deb", "-f", packages["deb"], "Depends"]).stdout
+    assert "libcrypto.so.3" in rpm(packages["rpm"], "--requires")
+
+
+@pytest.mark.parametrize("name", ["bin/devtrust", "bin/devtrust-smimesign", "lib/pkcs11/devtrust-pkcs11.so",
+                                  "lib/ossl-modules/devtrust.so"])
+def test_the_archive_needs_no_library_but_cs(archive, name):
+    """OpenSSL's is inside: what a machine has of it may be too old, or of another kind."""
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run(["readelf", "--wide", "--dynamic", archive / name]).stdout)
+    assert "libc.so.6" in needed
+    assert set(needed) <= {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec:P-256"])
+def test_the_archives_command_and_provider_work(archive, make_home, root_server, web_pki, key):
+    """Beside the libcrypto of the program that loads the provider, which is another one."""
+    home = make_home(key, fresh=True)
+    home.run([archive / "bin/devtrust", "setup", "git"])
+    home.run(["git", "init", "-q", "."])
+    home.run(["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "--allow-empty", "-S", "-m", "one"])
+    assert home.run(["git", "log", "--format=%G?"]).stdout == "G\n"
+
+    places = {"/usr/local/share/devtrust/openssl": str(home.folder), "/usr/local": str(archive)}
+    for path in (archive / "share/devtrust/openssl").iterdir():
+        home.write(path.name, moved(path.read_text(), places))
+    home.run([archive / "bin/devtrust", "pem", "-o", home.folder / "device"])
+    said = home.run(["curl", "-sS", "--cacert", web_pki.root.certificate, "--cert", "device/chain.pem", "--key", "device/key.pem",
+                     f"https://localhost:{root_server.port}/"], variables={"OPENSSL_CONF": home.folder / "devtrust.cnf"}).stdout
+    assert said == f"client SUCCESS {home.leaf.sha1()}\n"
 
 
 def test_ssh_agent_accepts_the_module(packages):
@@ -65,7 +107,7 @@ def test_installing_sets_nothing_up(packages):
     ours = re.compile(r"/usr(/local)?/(bin/devtrust(-smimesign)?|lib\S*/(pkcs11/devtrust-\S+|ossl-modules/devtrust\.so"
                       r"|cmake/devtrust/\S+)|share/(devtrust|doc/devtrust)/\S+|share/man/man1/devtrust\S*"
                       r"|lib/systemd/user/devtrust-p11-kit(\.socket|@\.service)"
-                      r"|share/bash-completion/completions/devtrust\S*|share/zsh/site-functions/_devtrust\S*)")
+                      r"|share/bash-completion/completions/devtrust\S*|share/zsh/(site-functions|vendor-completions)/_devtrust\S*)")
     for package in packages.values():
         assert [name for name in names(package) if not ours.fullmatch(name)] == []
     scripts = run(["dpkg-deb", "-I", packages["deb"]]).stdout
