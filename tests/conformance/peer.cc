@@ -120,10 +120,10 @@ Bytes to_der(ByteView raw) {
 }  // namespace
 
 X509Ptr read_certificate(const std::filesystem::path& pem) {
-  const BioPtr in(BIO_new_file(pem.c_str(), "r"));
-  check(in != nullptr, pem.c_str());
+  const BioPtr in(BIO_new_file(pem.string().c_str(), "r"));
+  check(in != nullptr, pem.string().c_str());
   X509Ptr certificate(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
-  check(certificate != nullptr, pem.c_str());
+  check(certificate != nullptr, pem.string().c_str());
   return certificate;
 }
 
@@ -148,7 +148,7 @@ CK_MECHANISM CipherCase::mechanism() const {
 }
 
 Peer::Peer(const Leaf& leaf) {
-  const BioPtr in(BIO_new_file(leaf.key.c_str(), "r"));
+  const BioPtr in(BIO_new_file(leaf.key.string().c_str(), "r"));
   check(in != nullptr, "key file");
   key_.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
   check(key_ != nullptr, "key");

@@ -46,7 +46,7 @@ void build_pkcs12(BuiltStore& built) {
   std::string more;
   if (built.store->password.empty()) {
     write_file(built.folder / "pin", kPassword);
-    more = "pin_source = \"file:" + (built.folder / "pin").string() + "\"\n";
+    more = "pin_source = \"file:" + (built.folder / "pin").generic_string() + "\"\n";
   }
   configure(built, file_store(path, more));
   built.untouched = path;
@@ -94,9 +94,9 @@ void PrintTo(const Store* store, std::ostream* out) { *out << store->name; }
 
 std::map<std::string, std::string> file_contents(const fs::path& path) {
   std::map<std::string, std::string> files;
-  if (!fs::is_directory(path)) return {{path, read_file(path)}};
+  if (!fs::is_directory(path)) return {{path.string(), read_file(path)}};
   for (const auto& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file()) files[entry.path()] = read_file(entry.path());
+    if (entry.is_regular_file()) files[entry.path().string()] = read_file(entry.path());
   }
   return files;
 }
@@ -142,7 +142,7 @@ fs::path write_config(const fs::path& folder, const std::string& text) {
 }
 
 std::string file_store(const fs::path& path, const std::string& more) {
-  return "[[store]]\nkind = \"file\"\npath = \"" + path.string() + "\"\n" + more;
+  return "[[store]]\nkind = \"file\"\npath = \"" + path.generic_string() + "\"\n" + more;
 }
 
 }  // namespace devtrust::testing
