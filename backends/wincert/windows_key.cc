@@ -18,28 +18,33 @@ bool WindowsKey::supported(KeyType type, const KeyPlace& place) {
   return type == KeyType::kRsa || (type == KeyType::kEc && place.provider_type == 0);
 }
 
-Result<OpenKey*> WindowsKey::opened() const {
-  if (key_ == nullptr) {
-    auto key = place_.provider_type == 0 ? open_cng_key(place_, public_key(), prompt_)
-                                         : open_csp_key(place_, public_key(), prompt_);
-    if (!key) {
-      // A key that is not there is passed over as one that is not the certificate's, so that neither hides a good one.
-      const ErrorCode code = key.error().code;
-      if (code == ErrorCode::kKeyMismatch || code == ErrorCode::kNotFound) intact_ = false;
-      return fail(key);
-    }
-    key_ = *std::move(key);
-    intact_ = true;
-  }
+Result<OpenKey*> WindowsKey::opened(bool prompt) const {
+  if (key_ != nullptr && (may_prompt_ || !prompt)) return key_.get();
+  key_.reset();
+  auto key = place_.provider_type == 0 ? open_cng_key(place_, public_key(), prompt)
+                                       : open_csp_key(place_, public_key(), prompt);
+  // A key that is not there is passed over as one that is not the certificate's is, so that neither hides a good one.
+  intact_ = key || (key.error().code != ErrorCode::kKeyMismatch && key.error().code != ErrorCode::kNotFound);
+  tried_ = true;
+  if (!key) return fail(key);
+  key_ = *std::move(key);
+  may_prompt_ = prompt;
   return key_.get();
+}
+
+bool WindowsKey::intact() const {
+  if (!tried_) {
+    const std::lock_guard guard(mutex_);
+    if (!tried_) static_cast<void>(opened(false));
+  }
+  return intact_;
 }
 
 template <typename Ask>
 bool WindowsKey::ask(Ask ask, bool otherwise) const {
   const std::lock_guard guard(mutex_);
-  if (key_ == nullptr && asked_in_vain_) return otherwise;
-  const auto key = opened();
-  asked_in_vain_ = !key;
+  if (key_ == nullptr && tried_) return otherwise;
+  const auto key = opened(false);
   return key ? ask(**key) : otherwise;
 }
 
@@ -47,7 +52,7 @@ template <typename Use>
 auto WindowsKey::use(Use use) const -> decltype(use(std::declval<OpenKey&>())) {
   const std::lock_guard guard(mutex_);
   for (bool again = key_ != nullptr;; again = false) {
-    const auto key = opened();
+    const auto key = opened(prompt_);
     if (!key) return fail(key.error().code, name_ + ": " + key.error().message);
     auto result = use(**key);
     if (result) return result;

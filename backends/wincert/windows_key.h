@@ -11,8 +11,8 @@
 
 namespace devtrust {
 
-/// Opened on first use and kept open. What fails may have had a stale handle (the card was out, the service that keeps
-/// the keys restarted): it is opened once more.
+/// Opened when it is first asked for anything, silently, and kept open. What fails may have had a stale handle (the
+/// card was out, the service that keeps the keys restarted): it is opened once more.
 class WindowsKey final : public PrivateKey {
  public:
   /// `name` is for messages. `prompt`: whether Windows may ask the user.
@@ -25,14 +25,15 @@ class WindowsKey final : public PrivateKey {
   bool can_sign(const SignScheme& scheme) const override;
   bool can_decrypt(const CipherScheme& scheme) const override;
   bool can_derive() const override;
-  bool intact() const override { return intact_.load(std::memory_order_relaxed); }
+  bool intact() const override;
   Result<std::size_t> sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) const override;
   Result<SecureBytes> decrypt(const CipherScheme& scheme, ByteView ciphertext) const override;
   Result<SecureBytes> derive(ByteView peer) const override;
   Result<void> prepare() const override;
 
  private:
-  Result<OpenKey*> opened() const;
+  /// Opens it where that has not been done, anew where a prompt is allowed now and was not then.
+  Result<OpenKey*> opened(bool prompt) const;
   /// Asks the key what it can do; where it cannot be opened, the answer is `otherwise`, so that its use says why.
   template <typename Ask>
   bool ask(Ask ask, bool otherwise) const;
@@ -42,10 +43,10 @@ class WindowsKey final : public PrivateKey {
   const std::string name_;
   const KeyPlace place_;
   const bool prompt_;
-  mutable std::atomic<bool> intact_{true};
+  mutable std::atomic<bool> tried_{false}, intact_{true};
   mutable std::mutex mutex_;  // guards what follows
   mutable std::unique_ptr<OpenKey> key_;
-  mutable bool asked_in_vain_ = false;
+  mutable bool may_prompt_ = false;  // how `key_` was opened
 };
 
 }  // namespace devtrust
