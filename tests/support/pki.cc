@@ -1,7 +1,7 @@
 #include "tests/support/pki.h"
 
 #include <chrono>
-#include <ctime>
+#include <cstdio>
 #include <stdexcept>
 
 namespace devtrust::testing {
@@ -26,12 +26,15 @@ void make_key(const fs::path& path, const std::string& key) {
 
 /// As openssl ca takes it.
 std::string date(int days_from_now) {
-  const std::time_t time =
-      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + std::chrono::days(days_from_now));
-  std::tm broken{};
-  gmtime_r(&time, &broken);
-  std::string text(sizeof "YYYYMMDDHHMMSSZ", '\0');
-  text.resize(std::strftime(text.data(), text.size(), "%Y%m%d%H%M%SZ", &broken));
+  using namespace std::chrono;
+  const auto time = floor<seconds>(system_clock::now()) + days(days_from_now);
+  const year_month_day day(floor<days>(time));
+  const hh_mm_ss clock(time - floor<days>(time));
+  std::string text(sizeof "YYYYMMDDHHMMSSZ" - 1, '\0');
+  static_cast<void>(std::snprintf(text.data(), text.size() + 1, "%04d%02u%02u%02d%02d%02dZ", int{day.year()},
+                                  unsigned{day.month()}, unsigned{day.day()}, static_cast<int>(clock.hours().count()),
+                                  static_cast<int>(clock.minutes().count()),
+                                  static_cast<int>(clock.seconds().count())));
   return text;
 }
 
@@ -62,8 +65,8 @@ Pki::Pki(fs::path folder, std::string key, std::string root_name, std::string in
     : folder_(std::move(folder)) {
   fs::create_directories(folder_ / "issued");
   write_file(folder_ / "ca.cnf",
-             "[ca]\ndefault_ca=here\n[here]\ndatabase=" + (folder_ / "index.txt").string() +
-                 "\nnew_certs_dir=" + (folder_ / "issued").string() +
+             "[ca]\ndefault_ca=here\n[here]\ndatabase=" + (folder_ / "index.txt").generic_string() +
+                 "\nnew_certs_dir=" + (folder_ / "issued").generic_string() +
                  "\nrand_serial=yes\ndefault_md=default\npolicy=any\nunique_subject=no\nemail_in_dn=yes\n"
                  "[any]\ncommonName=supplied\norganizationName=optional\norganizationalUnitName=optional\n"
                  "countryName=optional\nemailAddress=optional\ndomainComponent=optional\n"

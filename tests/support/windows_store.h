@@ -1,0 +1,55 @@
+// Fills this user's Windows certificate stores for a test.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backends/wincert/key_place.h"
+#include "tests/support/pki.h"
+
+namespace devtrust::testing {
+
+/// Adds to MY, CA and Root of the current user, and takes all of it away again at its end, keys included. There is one
+/// such store for all processes: tests that use it hold a lock on it (RESOURCE_LOCK windows-my).
+class WindowsStore {
+ public:
+  WindowsStore() = default;
+  ~WindowsStore();
+  WindowsStore(const WindowsStore&) = delete;
+  WindowsStore& operator=(const WindowsStore&) = delete;
+
+  struct Entry {
+    std::string der;
+    std::optional<KeyPlace> key;  ///< whether there is one or not
+  };
+  /// `store`: "MY", "CA" or "Root".
+  void add(const std::vector<Entry>& entries, const std::string& store = "MY");
+  void add_certificate(const std::filesystem::path& pem, const std::string& store);
+  /// The leaf with its RSA key in a new container of Microsoft's CSP, and its issuers.
+  KeyPlace add_with_csp_key(const Leaf& leaf);
+  /// The same in a provider that knows no SHA-2, as old programs make them (PROV_RSA_FULL).
+  KeyPlace add_with_old_csp_key(const Leaf& leaf);
+  /// The leaf and its issuers, with a key that is said to be in CNG's software provider.
+  KeyPlace add_with_cng_key(const Leaf& leaf, const std::string& container);
+  /// The certificate goes; the key stays until the end.
+  void remove(const Leaf& leaf);
+
+  /// The same key as PEM has it, put into a new container of its own.
+  KeyPlace import_csp_key(const std::filesystem::path& key, bool old_provider = false);
+  /// Deletes a container before the end.
+  void delete_csp_key(const KeyPlace& place);
+
+ private:
+  KeyPlace add_leaf(const Leaf& leaf, KeyPlace place);
+  struct Added {
+    std::string store, der;
+  };
+  std::vector<Added> added_;
+  std::vector<KeyPlace> containers_;
+};
+
+/// What stands between a PEM file's first BEGIN and END.
+std::string pem_der(const std::filesystem::path& pem);
+
+}  // namespace devtrust::testing
