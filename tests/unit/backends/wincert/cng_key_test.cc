@@ -40,8 +40,7 @@ class NcryptDouble : public ::testing::Test {
   std::shared_ptr<const PrivateKey> key(const std::string& type, const std::string& properties = {},
                                         const StoreConfig& config = {}) {
     const Leaf leaf = pki_.issue({.key = type});
-    std::filesystem::copy_file(leaf.key, folder_ / "keys" / "container.pem",
-                               std::filesystem::copy_options::overwrite_existing);
+    testing::write_file(folder_ / "keys" / "container.pem", testing::read_file(leaf.key));
     testing::write_file(folder_ / "keys" / "container.properties", properties);
     my_.add_with_cng_key(leaf, "container");
     source_ = windows_stores(config);
@@ -214,8 +213,7 @@ TEST_F(NcryptDouble, RefusesAKeyThatIsNotTheCertificatesOrIsGone) {
   const auto ec = key("ec:P-256");
   ASSERT_TRUE(ec);
   const Leaf other = pki_.issue({.key = "ec:P-256"});
-  std::filesystem::copy_file(other.key, folder_ / "keys" / "container.pem",
-                             std::filesystem::copy_options::overwrite_existing);
+  testing::write_file(folder_ / "keys" / "container.pem", testing::read_file(other.key));
   EXPECT_EQ(ec->prepare().error().code, ErrorCode::kKeyMismatch);
   EXPECT_FALSE(ec->intact());
   std::filesystem::remove(folder_ / "keys" / "container.pem");
