@@ -23,6 +23,7 @@ OTHER_TEXTS = re.compile("|".join([
     r"^\[Unit\]|^library-manufacturer|^devtrust doctor\\n|^       ID: |^  devtrust\\n|^# OpenSSL's programs",
     r"^provider: |^devtrust: %s|^, …\}$|^(RSA|ECDH|signatures) with the key of|^the key of a device-trust|^a reference to a device-trust|"
     r"^user_pref\(|^firefox firefox-esr|^chromium chromium-browser",  # a line of Firefox's, and names of programs
+    r"^PSS Salt Size$|"  # a property of CNG's
     r"^devtrust: the device-trust|^the device-trust certificate, its",  # names of the provider's algorithms
 ]))
 HELP = re.compile(r'add(?:_option|_flag|_subcommand)?\(\s*"|->footer\(|CLI::App app\(|app_\("|set_help_all_flag|set_version_flag')
