@@ -34,6 +34,8 @@ class PrivateKey {
   virtual bool can_sign(const SignScheme& scheme) const = 0;
   virtual bool can_decrypt(const CipherScheme& scheme) const = 0;
   virtual bool can_derive() const = 0;
+  /// Whether kRsaPkcs1 without a digest takes anything that fits, and not only the DigestInfo of some digests.
+  virtual bool signs_any_data() const { return true; }
   /// False once a use has shown that the key can never work (it is not its certificate's, or does not decrypt): such an
   /// identity is passed over.
   virtual bool intact() const = 0;

@@ -32,6 +32,8 @@ CK_RV C_EncryptInit(CK_SESSION_HANDLE hSession, CK_MECHANISM* pMechanism, CK_OBJ
                         return begin_operation(session.encrypting, pMechanism, [&]() -> Answer<EncryptOperation> {
                           const auto key = session.find_key(hKey, CKO_PUBLIC_KEY, CKA_ENCRYPT);
                           if (!key) return tl::unexpected(key.error());
+                          const auto placed = check_place(*pMechanism, *(*key)->identity()->key, CKF_ENCRYPT);
+                          if (!placed) return tl::unexpected(placed.error());
                           return EncryptOperation::begin(*pMechanism, *(*key)->public_key());
                         });
                       });

@@ -135,18 +135,18 @@ std::optional<CipherScheme> typical_cipher_scheme(const Row& row) {
   }
 }
 
-/// What can be done by this mechanism with this key pair.
+/// What can be done by this mechanism with this key pair: hosts look at the list rather than at the flags, so that what
+/// the private key cannot do is not offered for the public one.
 CK_FLAGS key_flags(const Row& row, const PrivateKey& key) {
   if (!fits(row.family, key.public_key().type())) return 0;
   const bool recovers = row.hash == Digest::kNone && (row.family == Family::kRsaPkcs || row.family == Family::kRsaRaw);
   CK_FLAGS flags = 0;
-  if (const auto scheme = typical_sign_scheme(row)) {
-    flags |= CKF_VERIFY | (recovers ? CKF_VERIFY_RECOVER : 0);
-    if (key.can_sign(*scheme)) flags |= CKF_SIGN | (recovers ? CKF_SIGN_RECOVER : 0);
+  if (const auto scheme = typical_sign_scheme(row); scheme && key.can_sign(*scheme)) {
+    flags |= CKF_SIGN | CKF_VERIFY;
+    if (recovers && key.signs_any_data()) flags |= CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER;
   }
-  if (const auto scheme = typical_cipher_scheme(row)) {
-    flags |= CKF_ENCRYPT;
-    if (key.can_decrypt(*scheme)) flags |= CKF_DECRYPT;
+  if (const auto scheme = typical_cipher_scheme(row); scheme && key.can_decrypt(*scheme)) {
+    flags |= CKF_ENCRYPT | CKF_DECRYPT;
   }
   if (row.family == Family::kEcdh && key.can_derive()) flags |= CKF_DERIVE;
   return flags;
@@ -303,6 +303,13 @@ Answer<CK_MECHANISM_INFO> mechanism_info(CK_MECHANISM_TYPE type,
       return CK_MECHANISM_INFO{255, 448, flags | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_COMPRESS};
   }
   return CK_MECHANISM_INFO{0, 0, flags};
+}
+
+Answer<> check_place(const CK_MECHANISM& mechanism, const PrivateKey& key, CK_FLAGS use) {
+  const Row* row = find_row(mechanism.mechanism);
+  if (row == nullptr || !fits(row->family, key.public_key().type()) || (key_flags(*row, key) & use) != 0) return {};
+  return refuse(CKR_MECHANISM_INVALID,
+                mechanism_name(mechanism.mechanism) + " is nothing that can be begun so where the key lives");
 }
 
 Answer<SignPlan> plan_sign(const CK_MECHANISM& mechanism, const PublicKey& key) {

@@ -21,6 +21,10 @@ std::vector<CK_MECHANISM_TYPE> mechanism_list(const std::vector<std::shared_ptr<
 Answer<CK_MECHANISM_INFO> mechanism_info(CK_MECHANISM_TYPE type,
                                          const std::vector<std::shared_ptr<const PrivateKey>>& keys);
 
+/// CKR_MECHANISM_INVALID for a mechanism that fits the key's type and that C_GetMechanismInfo does not promise for this
+/// use, a flag of it, of a key that lives where this one does.
+Answer<> check_place(const CK_MECHANISM& mechanism, const PrivateKey& key, CK_FLAGS use);
+
 /// How a signing mechanism is carried out.
 struct SignPlan {
   SignScheme scheme;

@@ -53,9 +53,10 @@ Answer<SignPlan> plan(const CK_MECHANISM& mechanism, const PublicKey& key, bool 
   return plan_sign(mechanism, key);
 }
 
+/// Of a mechanism that is listed: PKCS#11 leaves to each token which parameters it takes.
 tl::unexpected<Failure> key_cannot(const CK_MECHANISM& mechanism) {
-  return refuse(CKR_MECHANISM_INVALID,
-                "the place where the key lives cannot do " + mechanism_name(mechanism.mechanism));
+  return refuse(CKR_MECHANISM_PARAM_INVALID, "the place where the key lives cannot do " +
+                                                 mechanism_name(mechanism.mechanism) + " with this parameter");
 }
 
 Answer<> update_hash(EVP_MD_CTX* context, ByteView part) {
@@ -182,6 +183,8 @@ SignOperation::SignOperation(IdentityPtr identity, const SignPlan& plan, CK_MECH
     : identity_(std::move(identity)), scheme_(plan.scheme), mechanism_(mechanism), data_(plan, key()) {}
 
 Answer<SignOperation> SignOperation::begin(const CK_MECHANISM& mechanism, IdentityPtr identity, bool recover) {
+  const auto placed = check_place(mechanism, *identity->key, recover ? CKF_SIGN_RECOVER : CKF_SIGN);
+  if (!placed) return tl::unexpected(placed.error());
   const auto planned = plan(mechanism, identity->key->public_key(), recover);
   if (!planned) return tl::unexpected(planned.error());
   if (!identity->key->can_sign(planned->scheme)) return key_cannot(mechanism);
@@ -281,6 +284,8 @@ Answer<Bytes> EncryptOperation::finish(ByteView last) {
 }
 
 Answer<DecryptOperation> DecryptOperation::begin(const CK_MECHANISM& mechanism, IdentityPtr identity) {
+  const auto placed = check_place(mechanism, *identity->key, CKF_DECRYPT);
+  if (!placed) return tl::unexpected(placed.error());
   auto scheme = plan_cipher(mechanism, identity->key->public_key());
   if (!scheme) return tl::unexpected(scheme.error());
   if (!identity->key->can_decrypt(*scheme)) return key_cannot(mechanism);
@@ -327,9 +332,10 @@ Answer<ByteView> DecryptOperation::finish(ByteView last, const Audit& audit) {
 Answer<SecureBytes> derive_secret(const CK_MECHANISM& mechanism, const Identity& identity, CK_ULONG length,
                                   const Audit& audit) {
   const PublicKey& key = identity.key->public_key();
+  const auto placed = check_place(mechanism, *identity.key, CKF_DERIVE);
+  if (!placed) return tl::unexpected(placed.error());
   const auto planned = plan_derive(mechanism, key);
   if (!planned) return tl::unexpected(planned.error());
-  if (!identity.key->can_derive()) return key_cannot(mechanism);
   const bool plain = planned->kdf == Digest::kNone;
   if (length > (plain ? key.field_size() : kMostDerived)) {
     return refuse(CKR_ATTRIBUTE_VALUE_INVALID, "the key is to be longer than what can be derived");

@@ -84,18 +84,24 @@ std::vector<Attribute> common_key(const PrivateKey& key, const Certificate& leaf
   return list;
 }
 
+/// Every place that decrypts at all knows PKCS#1's padding.
+bool decrypts(const PrivateKey& key) {
+  return key.can_decrypt({CipherAlgorithm::kRsaPkcs1, Digest::kNone, Digest::kNone, {}});
+}
+
 Description private_key_object(const IdentityPtr& identity, const std::string& label, const std::string& unique_id) {
   const PrivateKey& key = *identity->key;
   const KeyTraits& traits = key.traits();
   const bool rsa = key.public_key().type() == KeyType::kRsa;
   auto list = common(CKO_PRIVATE_KEY, identity->login != nullptr, label, "private-" + unique_id);
   append(list, common_key(key, *identity->leaf));
-  append(list,
-         {flag(CKA_SENSITIVE, true), flag(CKA_EXTRACTABLE, false), flag(CKA_ALWAYS_SENSITIVE, traits.always_sensitive),
-          flag(CKA_NEVER_EXTRACTABLE, traits.never_extractable), flag(CKA_SIGN, traits.may_sign),
-          flag(CKA_SIGN_RECOVER, rsa && traits.may_sign), flag(CKA_DECRYPT, rsa && traits.may_decrypt),
-          flag(CKA_DERIVE, key.can_derive() && traits.may_derive), flag(CKA_UNWRAP, false),
-          flag(CKA_WRAP_WITH_TRUSTED, false), flag(CKA_ALWAYS_AUTHENTICATE, false)});
+  append(
+      list,
+      {flag(CKA_SENSITIVE, true), flag(CKA_EXTRACTABLE, false), flag(CKA_ALWAYS_SENSITIVE, traits.always_sensitive),
+       flag(CKA_NEVER_EXTRACTABLE, traits.never_extractable), flag(CKA_SIGN, traits.may_sign),
+       flag(CKA_SIGN_RECOVER, rsa && traits.may_sign && key.signs_any_data()),
+       flag(CKA_DECRYPT, decrypts(key) && traits.may_decrypt), flag(CKA_DERIVE, key.can_derive() && traits.may_derive),
+       flag(CKA_UNWRAP, false), flag(CKA_WRAP_WITH_TRUSTED, false), flag(CKA_ALWAYS_AUTHENTICATE, false)});
   const auto hide = [&list](std::initializer_list<CK_ATTRIBUTE_TYPE> types) {
     for (const CK_ATTRIBUTE_TYPE type : types) list.push_back({type, {}, true});
   };
@@ -112,7 +118,8 @@ Description public_key_object(const IdentityPtr& identity, const std::string& la
   const bool rsa = key.type() == KeyType::kRsa;
   auto list = common(CKO_PUBLIC_KEY, false, label, "public-" + unique_id);
   append(list, common_key(*identity->key, *identity->leaf));
-  append(list, {flag(CKA_ENCRYPT, rsa), flag(CKA_VERIFY, true), flag(CKA_VERIFY_RECOVER, rsa), flag(CKA_WRAP, false),
+  append(list, {flag(CKA_ENCRYPT, decrypts(*identity->key)), flag(CKA_VERIFY, true),
+                flag(CKA_VERIFY_RECOVER, rsa && identity->key->signs_any_data()), flag(CKA_WRAP, false),
                 flag(CKA_DERIVE, false), flag(CKA_TRUSTED, false)});
   if (rsa) list.push_back(number(CKA_MODULUS_BITS, static_cast<CK_ULONG>(key.bits())));
   return {"public " + std::string(as_text(key.spki())), std::move(list), identity, key};

@@ -11,6 +11,9 @@ Answer<> begin(Session& session, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE
   return begin_operation(session.verifying, mechanism, [&]() -> Answer<VerifyOperation> {
     const auto key = session.find_key(handle, CKO_PUBLIC_KEY, recover ? CKA_VERIFY_RECOVER : CKA_VERIFY);
     if (!key) return tl::unexpected(key.error());
+    const CK_FLAGS use = recover ? CKF_VERIFY_RECOVER : CKF_VERIFY;
+    const auto placed = check_place(*mechanism, *(*key)->identity()->key, use);
+    if (!placed) return tl::unexpected(placed.error());
     session.verify_recover = recover;
     return VerifyOperation::begin(*mechanism, *(*key)->public_key(), recover);
   });
