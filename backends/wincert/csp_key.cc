@@ -131,6 +131,7 @@ class CspKey final : public OpenKey {
            scheme.mgf1 == Digest::kSha1 && scheme.label.empty();
   }
   bool can_derive() const override { return false; }
+  bool signs_any_data() const override { return false; }
 
   Result<std::size_t> sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) override {
     const HashRow* row = nullptr;
@@ -147,7 +148,7 @@ class CspKey final : public OpenKey {
     }
     if (row == nullptr) {
       return fail(
-          ErrorCode::kUnsupported,
+          ErrorCode::kInvalidArgument,
           "the private key's provider signs SHA-1, SHA-256, SHA-384 and SHA-512 digests only: sign one of those");
     }
     if (input.size() != row->size)

@@ -20,7 +20,8 @@ class OpenKey {
   virtual bool can_sign(const SignScheme& scheme) const = 0;
   virtual bool can_decrypt(const CipherScheme& scheme) const = 0;
   virtual bool can_derive() const = 0;
-  /// As PrivateKey has them; only for what the three above allow.
+  virtual bool signs_any_data() const { return true; }
+  /// As PrivateKey has them; only for what those above allow.
   virtual Result<std::size_t> sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) = 0;
   virtual Result<SecureBytes> decrypt(const CipherScheme& scheme, ByteView ciphertext) = 0;
   virtual Result<SecureBytes> derive(ByteView peer) = 0;

@@ -75,6 +75,10 @@ bool WindowsKey::can_derive() const {
   return ask([](const OpenKey& key) { return key.can_derive(); }, false);
 }
 
+bool WindowsKey::signs_any_data() const {
+  return ask([](const OpenKey& key) { return key.signs_any_data(); }, false);
+}
+
 Result<std::size_t> WindowsKey::sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) const {
   return use([&](OpenKey& key) -> Result<std::size_t> {
     if (!key.can_sign(scheme)) return fail(ErrorCode::kUnsupported, "the private key's provider cannot do this");

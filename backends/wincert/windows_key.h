@@ -25,6 +25,7 @@ class WindowsKey final : public PrivateKey {
   bool can_sign(const SignScheme& scheme) const override;
   bool can_decrypt(const CipherScheme& scheme) const override;
   bool can_derive() const override;
+  bool signs_any_data() const override;
   bool intact() const override;
   Result<std::size_t> sign(const SignScheme& scheme, ByteView input, std::span<std::uint8_t> out) const override;
   Result<SecureBytes> decrypt(const CipherScheme& scheme, ByteView ciphertext) const override;
