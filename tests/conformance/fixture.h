@@ -37,9 +37,10 @@ class Template {
   std::vector<CK_ATTRIBUTE> attributes_;
 };
 
-/// Assertions that say more than the specification does of every token. Each holds for ours; kOursOnly (fixture.cc)
-/// says for which judge it does not, and why.
+/// Assertions that say more than the specification does of every token. Each holds for ours with a key that software
+/// uses; kExceptions (fixture.cc) says for which judge and for which place of a key it does not, and why.
 enum class Rule {
+  kAnyData,
   kBufferIsLeftAlone,
   kCancel,
   kErrorCodes,
@@ -53,6 +54,7 @@ enum class Rule {
   kOneSearchAtATime,
   kOperationsSideBySide,
   kPublicKeyObject,
+  kRawRsa,
   kRecover,
   kSearchEndsWithLogin,
   kSlotEvents,

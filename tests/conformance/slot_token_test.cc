@@ -214,18 +214,28 @@ TEST_P(SlotToken, MechanismInfoSaysWhatTheKeyCanDo) {
   EXPECT_EQ(flags(CKM_SHA256), CK_FLAGS{CKF_DIGEST});
   if (store().rsa()) {
     const CK_FLAGS both = CKF_SIGN | CKF_VERIFY;
-    EXPECT_EQ(flags(CKM_RSA_PKCS), both | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER | CKF_ENCRYPT | CKF_DECRYPT);
-    EXPECT_EQ(flags(CKM_RSA_X_509), both | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER | CKF_ENCRYPT | CKF_DECRYPT);
+    const CK_FLAGS recover = holds(Rule::kRecover) ? CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER : 0;
+    EXPECT_EQ(flags(CKM_RSA_PKCS), both | recover | CKF_ENCRYPT | CKF_DECRYPT);
+    EXPECT_EQ(listed(CKM_RSA_X_509), holds(Rule::kRawRsa));
+    if (listed(CKM_RSA_X_509)) {
+      EXPECT_EQ(flags(CKM_RSA_X_509), both | recover | CKF_ENCRYPT | CKF_DECRYPT);
+    }
     EXPECT_EQ(flags(CKM_RSA_PKCS_OAEP), CK_FLAGS{CKF_ENCRYPT | CKF_DECRYPT});
     EXPECT_EQ(flags(CKM_SHA256_RSA_PKCS), both);
-    EXPECT_EQ(flags(CKM_RSA_PKCS_PSS), both);
+    EXPECT_EQ(listed(CKM_RSA_PKCS_PSS), store().place != KeyPlace::kCsp);
+    if (listed(CKM_RSA_PKCS_PSS)) {
+      EXPECT_EQ(flags(CKM_RSA_PKCS_PSS), both);
+    }
     const CK_MECHANISM_INFO info = mechanism_info(CKM_RSA_PKCS);
     EXPECT_LE(info.ulMinKeySize, 2048U);
     EXPECT_GE(info.ulMaxKeySize, 4096U);
   }
   if (store().ec()) {
     EXPECT_EQ(flags(CKM_ECDSA), CK_FLAGS{CKF_SIGN | CKF_VERIFY});
-    EXPECT_EQ(flags(CKM_ECDH1_DERIVE), CK_FLAGS{CKF_DERIVE});
+    EXPECT_EQ(listed(CKM_ECDH1_DERIVE), store().place != KeyPlace::kCng);
+    if (listed(CKM_ECDH1_DERIVE)) {
+      EXPECT_EQ(flags(CKM_ECDH1_DERIVE), CK_FLAGS{CKF_DERIVE});
+    }
     const CK_MECHANISM_INFO info = mechanism_info(CKM_ECDSA);
     EXPECT_EQ(info.flags & (CKF_EC_F_P | kBinaryFields), CK_FLAGS{CKF_EC_F_P});
     EXPECT_TRUE(info.flags & CKF_EC_NAMEDCURVE);

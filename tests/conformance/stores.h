@@ -19,6 +19,9 @@ enum class Owner {
   kSoftokn,  ///< NSS's own token, over the same kind of database as ours
 };
 
+/// Where our store's key is: who does what it does.
+enum class KeyPlace { kSoftware, kCsp, kCng };
+
 struct BuiltStore;
 
 struct Store {
@@ -28,6 +31,7 @@ struct Store {
   std::string password;  ///< that C_Login asks for; empty: none is needed
   std::function<void(BuiltStore&)> build;
   bool sturdy = false;  ///< whether Sturdy's tests, which take long, run over it
+  KeyPlace place = KeyPlace::kSoftware;
 
   bool rsa() const { return key.starts_with("rsa:"); }
   bool ec() const { return key.starts_with("ec:"); }
