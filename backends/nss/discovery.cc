@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 
+#include "backends/firefox_profiles.h"
 #include "backends/nss/nss_store.h"
 #include "identity/process.h"
 
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxIni = std::size_t{1} << 20;
-constexpr std::size_t kMaxProfiles = 64;
 constexpr std::size_t kMaxApps = 256;
 
 /// What tells that a file or folder changed.
@@ -164,36 +164,8 @@ class ConfiguredPlace final : public StoreSource {
 }  // namespace
 
 std::vector<std::string> firefox_profiles(const std::string& root, std::vector<Error>& problems) {
-  std::vector<std::string> folders;
   const auto text = read_small(root + "/profiles.ini", problems);
-  if (!text) return folders;
-  bool in_profile = false;
-  bool relative = true;
-  std::string path;
-  const auto finish = [&] {
-    if (in_profile && !path.empty() && folders.size() < kMaxProfiles) {
-      folders.push_back(relative ? root + '/' + path : path);
-    }
-    path.clear();
-    relative = true;
-  };
-  std::string_view rest = *text;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.starts_with('[')) {
-      finish();
-      in_profile = line.starts_with("[Profile");
-    } else if (line.starts_with("Path=")) {
-      path = line.substr(5);
-    } else if (line.starts_with("IsRelative=")) {
-      relative = line.substr(11) != "0";
-    }
-  }
-  finish();
-  return folders;
+  return text ? profiles_in(*text, root) : std::vector<std::string>();
 }
 
 std::unique_ptr<StoreSource> nss_usual_places() { return std::make_unique<UsualPlaces>(); }
