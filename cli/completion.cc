@@ -1,7 +1,5 @@
 #include "cli/completion.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 
 #include "cli/device.h"
@@ -124,7 +122,7 @@ int complete(const CLI::App& app, const std::vector<std::string>& words) {
     if (!candidate.word.starts_with(':') && !candidate.word.starts_with(words.back())) continue;
     text += candidate.word + (candidate.description.empty() ? "" : '\t' + candidate.description) + '\n';
   }
-  return write_all(STDOUT_FILENO, text) ? 0 : 1;
+  return write_all(kStandardOutput, text) ? 0 : 1;
 }
 
 }  // namespace devtrust::cli

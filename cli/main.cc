@@ -3,5 +3,5 @@
 #include "cli/process.h"
 
 int main(int argc, char** argv) {
-  return devtrust::cli::run_command("devtrust", [&] { return devtrust::cli::command_main(argc, argv); });
+  return devtrust::cli::run_command("devtrust", argc, argv, devtrust::cli::command_main);
 }

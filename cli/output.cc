@@ -1,11 +1,7 @@
 #include "cli/output.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 
@@ -115,18 +111,8 @@ std::size_t columns_of(std::string_view text) {
 
 }  // namespace
 
-bool write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(descriptor, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
 int print_answer(std::string_view text, int code) {
-  if (write_all(STDOUT_FILENO, text)) return code;
+  if (write_all(kStandardOutput, text)) return code;
   complain("the answer cannot be written to standard output");
   return 1;
 }
@@ -136,16 +122,11 @@ std::string_view program() { return program_storage(); }
 
 void complain(std::string_view message) {
   const std::string line = fmt::format("{}: {}\n", program(), printable(message));
-  write_all(STDERR_FILENO, line);
-  if (terminal_as_well) {
-    const int terminal = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (terminal < 0) return;
-    write_all(terminal, line);
-    close(terminal);
-  }
+  write_all(kStandardError, line);
+  if (terminal_as_well) write_to_terminal(line);
 }
 
-void complain_to_terminal_as_well() { terminal_as_well = isatty(STDERR_FILENO) != 1; }
+void complain_to_terminal_as_well() { terminal_as_well = !is_terminal(kStandardError); }
 
 std::string printable(std::string_view text) {
   return escaped(text, [](std::string_view bytes, Character character) {
@@ -165,9 +146,8 @@ std::string percent_escaped(std::string_view text) {
 
 Style Style::of(int descriptor) {
   const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  const bool plain = (no_color != nullptr && *no_color != '\0') || term == nullptr || std::string_view(term) == "dumb";
-  return Style(!plain && isatty(descriptor) == 1);
+  const bool plain = no_color != nullptr && *no_color != '\0';
+  return Style(!plain && has_colours(descriptor));
 }
 
 std::string Style::paint(std::string_view code, std::string_view text) const {

@@ -4,10 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace devtrust::cli {
+#include "cli/streams.h"
 
-/// Writes all of it to a descriptor; false where that fails (errno says why).
-bool write_all(int descriptor, std::string_view text);
+namespace devtrust::cli {
 
 /// What was asked for, on standard output, and `code`; where it cannot be written 1, after a complaint.
 int print_answer(std::string_view text, int code = 0);

@@ -1,8 +1,5 @@
 #include "cli/smimesign.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -31,12 +28,7 @@ class StatusLines {
   explicit StatusLines(int descriptor) : descriptor_(descriptor) {}
 
   /// Asked before any file is opened, which could get the same number.
-  bool can_be_written() const {
-    if (descriptor_ < 0) return true;
-    const int mode = fcntl(descriptor_, F_GETFL);
-    if (mode >= 0 && (mode & O_ACCMODE) == O_RDONLY) errno = EBADF;
-    return mode >= 0 && (mode & O_ACCMODE) != O_RDONLY;
-  }
+  bool can_be_written() const { return descriptor_ < 0 || may_be_written(descriptor_); }
 
   /// False where the descriptor cannot be written to: the caller has to give up, since the reader knows nothing.
   bool write(const std::string& line) const {
@@ -164,7 +156,7 @@ int tell(const StatusLines& status, const std::vector<SignatureReport>& reports,
 }  // namespace
 
 int sign(const SmimesignOptions& options) {
-  if (options.status_fd == STDERR_FILENO) complain_to_terminal_as_well();  // that is git
+  if (options.status_fd == kStandardError) complain_to_terminal_as_well();  // that is git
   if (options.files.size() > 1) {
     complain("one file can be signed at a time: name one, or none for standard input");
     return 1;
@@ -193,7 +185,7 @@ int sign(const SmimesignOptions& options) {
   const auto made = sign_message(identity, *data, request, device->config, *device->audit);
   if (!made) return failure(made.error());
   if (!made->warning.empty()) complain("warning: " + made->warning);
-  if (!write_all(STDOUT_FILENO, made->message)) {
+  if (!write_all(kStandardOutput, made->message)) {
     complain(fmt::format("the signature cannot be written: {}", std::strerror(errno)));
     return 1;
   }
@@ -239,7 +231,7 @@ int list_keys() {
         time_text(leaf.not_before()), time_text(leaf.not_after()), printable(leaf.issuer_text()),
         printable(leaf.subject_text()), printable(emails));
   }
-  if (!write_all(STDOUT_FILENO, text)) {
+  if (!write_all(kStandardOutput, text)) {
     complain(fmt::format("the list cannot be written: {}", std::strerror(errno)));
     return 1;
   }

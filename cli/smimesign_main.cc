@@ -3,5 +3,5 @@
 #include "cli/smimesign.h"
 
 int main(int argc, char** argv) {
-  return devtrust::cli::run_command("devtrust-smimesign", [&] { return devtrust::cli::smimesign_main(argc, argv); });
+  return devtrust::cli::run_command("devtrust-smimesign", argc, argv, devtrust::cli::smimesign_main);
 }

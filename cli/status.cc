@@ -1,7 +1,6 @@
 #include "cli/status.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -144,7 +143,7 @@ int list(Format format) {
   const bool found = !all_identities(*device->snapshot, now).empty();
   const int code = found ? 0 : static_cast<int>(State::kNotFound);
   if (format == Format::kJson) return print_answer(json_text(json_of(device, assess(device, {}, now), now)), code);
-  return print_answer(list_text(*device, Style::of(STDOUT_FILENO), now), code);
+  return print_answer(list_text(*device, Style::of(kStandardOutput), now), code);
 }
 
 int status(const std::string& profile, Format format) {

@@ -1,0 +1,7 @@
+#include "cli/arguments.h"
+
+namespace devtrust::cli {
+
+Arguments::Arguments(int argc, char** argv) : words_(argv, argv + argc) {}
+
+}  // namespace devtrust::cli
