@@ -1,29 +1,24 @@
 #include "cli/files.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include <fmt/format.h>
 
-#include "cli/output.h"
+#include "cli/streams.h"
 
 namespace devtrust::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 Result<Bytes> read_all(int descriptor, const std::string& name, std::size_t limit) {
   Bytes content;
   std::array<std::uint8_t, 8192> buffer{};
   for (;;) {
-    const ssize_t got = read(descriptor, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
+    const std::ptrdiff_t got = read_some(descriptor, buffer.data(), buffer.size());
     if (got < 0) return fail(ErrorCode::kIo, name + " cannot be read: " + std::strerror(errno));
     if (got == 0) return content;
     if (content.size() + static_cast<std::size_t>(got) > limit) {
@@ -36,52 +31,68 @@ Result<Bytes> read_all(int descriptor, const std::string& name, std::size_t limi
 }  // namespace
 
 Result<Bytes> read_whole_file(const std::string& path, std::size_t limit) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  const int file = open_to_read(path);
   if (file < 0) {
     return fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
                 path + " cannot be opened: " + std::strerror(errno));
   }
   auto content = read_all(file, path, limit);
-  close(file);
+  close_file(file);
   return content;
 }
 
-Result<Bytes> read_standard_input(std::size_t limit) { return read_all(STDIN_FILENO, "standard input", limit); }
+Result<Bytes> read_standard_input(std::size_t limit) { return read_all(kStandardInput, "standard input", limit); }
 
 std::string temporary_folder() {
   std::error_code error;
-  const std::string folder = std::filesystem::temp_directory_path(error).string();
+  std::string folder = text_of(fs::temp_directory_path(error));
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
   return error ? "/tmp" : folder;
 }
 
 TemporaryFile::TemporaryFile(const std::string& name, std::string_view content) {
   std::string path = temporary_folder() + "/devtrust-" + name + "-XXXXXX";
-  const int file = mkostemp(path.data(), O_CLOEXEC);
+  const int file = create_unique_file(path, 0600);
   if (file < 0) return;
   const bool written = write_all(file, content);
-  const int why = errno;
-  close(file);
+  close_file(file);
   if (written) {
     path_ = path;
   } else {
-    unlink(path.c_str());
-    errno = why;
+    remove_file(path);
   }
 }
 
 TemporaryFile::~TemporaryFile() {
-  if (!path_.empty()) unlink(path_.c_str());
+  if (!path_.empty()) remove_file(path_);
 }
 
-Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {
+TemporaryFolder::TemporaryFolder(const std::string& name, const std::vector<std::string>& parents) {
+  for (const std::string& parent : parents) {
+    if (parent.empty()) continue;
+    path_ = parent + "/devtrust-" + name + "-XXXXXX";
+    if (make_unique_folder(path_)) return;
+  }
+  path_.clear();
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code error;
+  if (!path_.empty()) fs::remove_all(path_of(path_), error);
+}
+
+Result<void> replace_file(const std::string& path, std::string_view content, Mode mode) {
   std::string beside = path + ".XXXXXX";
-  const int file = mkostemp(beside.data(), O_CLOEXEC);
-  bool done = file >= 0 && fchmod(file, mode) == 0 && write_all(file, content) && fsync(file) == 0;
-  done = done && rename(beside.c_str(), path.c_str()) == 0;
-  const int error = errno;
-  if (file >= 0) close(file);
+  const int file = create_unique_file(beside, mode);
+  bool done = file >= 0 && write_all(file, content) && flush(file);
+  int error = errno;
+  if (file >= 0) close_file(file);
+  if (done) {
+    done = replace_file_by(path, beside);
+    error = errno;
+  }
   if (done) return {};
-  if (file >= 0) unlink(beside.c_str());
+  if (file >= 0) remove_file(beside);
   return fail(error == EACCES || error == EPERM || error == EROFS ? ErrorCode::kAccessDenied : ErrorCode::kIo,
               path + " cannot be written: " + std::strerror(error));
 }

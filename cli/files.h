@@ -1,12 +1,12 @@
 // Whole files, in and out.
 #pragma once
 
-#include <sys/types.h>
-
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cli/file_system.h"
 #include "identity/bytes.h"
 #include "identity/result.h"
 
@@ -29,7 +29,21 @@ class TemporaryFile {
   ~TemporaryFile();
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
-  const std::string& path() const { return path_; }  ///< empty where it cannot be written; errno says why
+  const std::string& path() const { return path_; }  ///< empty where it cannot be written
+
+ private:
+  std::string path_;
+};
+
+/// A folder of the user's alone that is gone, with all that is in it, when this is.
+class TemporaryFolder {
+ public:
+  /// In the first of `parents` where that is possible.
+  TemporaryFolder(const std::string& name, const std::vector<std::string>& parents);
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }  ///< empty where it cannot be made; errno says why
 
  private:
   std::string path_;
@@ -37,6 +51,6 @@ class TemporaryFile {
 
 /// Puts a new file with this mode in the place of whatever `path` names, all at once: a link there is not followed,
 /// nothing there is opened.
-Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
+Result<void> replace_file(const std::string& path, std::string_view content, Mode mode);
 
 }  // namespace devtrust::cli

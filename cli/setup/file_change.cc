@@ -1,9 +1,5 @@
 #include "cli/setup/file_change.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -49,35 +45,35 @@ Error failed(const std::string& path, const char* what) {
 std::string target_of(const std::string& path) {
   constexpr int kMaxLinks = 40;  // the kernel's own limit
   std::error_code error;
-  fs::path target = path;
+  fs::path target = path_of(path);
   for (int i = 0; i < kMaxLinks && fs::is_symlink(target, error); ++i) {
     const fs::path next = fs::read_symlink(target, error);
     if (error) return path;
     target = target.parent_path() / next;  // an absolute one replaces what is before it
   }
   const fs::path canonical = fs::weakly_canonical(target, error);
-  return error ? target.string() : canonical.string();
+  return text_of(error ? target : canonical);
 }
+
+std::string folder_of(const std::string& path) { return text_of(path_of(path).parent_path()); }
 
 /// Makes the folders above `path` that are missing. Root makes none in another user's folder, who could not change what
 /// is in them afterwards.
-Result<void> make_folders(const fs::path& path, const FileChange& change) {
-  std::vector<fs::path> missing;
-  std::error_code error;
-  fs::path folder = path.parent_path();
-  for (; !folder.empty() && !fs::exists(folder, error); folder = folder.parent_path()) missing.push_back(folder);
-  struct stat status {};
-  if (geteuid() == 0 && stat(folder.c_str(), &status) == 0 && status.st_uid != 0) {
-    return fail(ErrorCode::kAccessDenied, folder.string() + " belongs to another user: run this as that user");
+Result<void> make_folders(const std::string& path, const FileChange& change) {
+  std::vector<std::string> missing;
+  std::string folder = folder_of(path);
+  for (; folder_of(folder) != folder && !exists(folder); folder = folder_of(folder)) missing.push_back(folder);
+  if (const FileStatus status = file_status(folder); runs_as_root() && status.exists && !status.ours) {
+    return fail(ErrorCode::kAccessDenied, folder + " belongs to another user: run this as that user");
   }
   for (; !missing.empty(); missing.pop_back()) {
-    const std::string name = missing.back().string();
-    const mode_t mode =
+    const std::string& name = missing.back();
+    const Mode mode =
         (change.mode & 077U) == 0 ? 0700 : 0777;  // a file of the user's alone is in a folder of his alone
-    if (mkdir(name.c_str(), mode) != 0 && errno != EEXIST) {
+    if (!make_folder(name, mode) && errno != EEXIST) {
       return fail(ErrorCode::kAccessDenied, fmt::format("{} cannot be made: {}", name, std::strerror(errno)));
     }
-    if (change.shared) chmod(name.c_str(), 0755);  // whatever the umask takes away
+    if (change.shared) share_folder(name);
   }
   return {};
 }
@@ -85,43 +81,48 @@ Result<void> make_folders(const fs::path& path, const FileChange& change) {
 /// A file that is there while nobody else may change PATH; it becomes PATH, or goes away.
 class Lock {
  public:
-  Lock(const std::string& path, mode_t mode) : name_(path + ".lock") {
-    descriptor_ = open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (descriptor_ >= 0) fchmod(descriptor_, mode);  // whatever the umask takes away
+  Lock(const std::string& path, Mode mode) : name_(path + ".lock"), descriptor_(create_file(name_, mode)) {
+    held_ = descriptor_ >= 0;
   }
   ~Lock() {
-    if (descriptor_ < 0) return;
-    close(descriptor_);
-    if (!name_.empty()) unlink(name_.c_str());
+    if (!held()) return;
+    end_writing();
+    if (!name_.empty()) remove_file(name_);
   }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
-  bool held() const { return descriptor_ >= 0; }
+  bool held() const { return held_; }
   const std::string& name() const { return name_; }
-  bool write(std::string_view text) const { return write_all(descriptor_, text) && fsync(descriptor_) == 0; }
+  bool write(std::string_view text) const { return write_all(descriptor_, text) && flush(descriptor_); }
   bool become(const std::string& path) {
-    if (rename(name_.c_str(), path.c_str()) != 0) return false;
+    end_writing();
+    if (!renew_file_by(path, name_)) return false;
     name_.clear();
     return true;
   }
 
  private:
+  void end_writing() {
+    if (descriptor_ >= 0) close_file(descriptor_);
+    descriptor_ = -1;
+  }
+
   std::string name_;
-  int descriptor_ = -1;
+  int descriptor_;
+  bool held_;
 };
 
 /// `path` is where the change's path leads to.
 Result<void> replace(const FileChange& change, const std::string& path) {
-  struct stat status {};
-  const bool exists = stat(path.c_str(), &status) == 0;
-  if (exists && status.st_uid != geteuid()) {
+  const FileStatus status = file_status(path);
+  if (status.exists && !status.ours) {
     return fail(ErrorCode::kAccessDenied, path + " belongs to another user: run this as that user");
   }
-  if (!exists) {
+  if (!status.exists) {
     if (auto made = make_folders(path, change); !made) return made;
   }
-  Lock lock(path, exists ? status.st_mode & 07777U : change.mode);
+  Lock lock(path, status.exists ? status.mode : change.mode);
   if (!lock.held()) {
     if (errno == EEXIST) {
       return fail(ErrorCode::kBusy, lock.name() + " is there, so another program is changing " + path +
@@ -134,7 +135,7 @@ Result<void> replace(const FileChange& change, const std::string& path) {
   if (*now != change.before)
     return fail(ErrorCode::kBusy, path + " was changed by another program at this moment: try again");
   if (!change.after) {
-    if (unlink(path.c_str()) != 0) return tl::unexpected(failed(path, "deleted"));
+    if (!remove_file(path)) return tl::unexpected(failed(path, "deleted"));
     return {};
   }
   if (!lock.write(*change.after) || !lock.become(path)) return tl::unexpected(failed(path, "written"));
@@ -144,8 +145,7 @@ Result<void> replace(const FileChange& change, const std::string& path) {
 }  // namespace
 
 Result<std::optional<std::string>> read_if_there(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+  if (const FileStatus status = file_status(path); status.exists && !status.regular) {
     return fail(ErrorCode::kInvalidConfig, path + " is not a regular file, so that nothing can be kept in it");
   }
   auto content = read_whole_file(path);
@@ -185,8 +185,8 @@ Result<void> apply(const FileChange& change) {
   if (change.empty()) return {};
   const std::string path = target_of(change.path);
   auto done = replace(change, path);
-  const fs::path folder = fs::path(path).parent_path();
-  if (done && !change.after && folder.filename() == "devtrust") rmdir(folder.c_str());  // where it was the last one
+  const std::string folder = folder_of(path);
+  if (done && !change.after && folder.ends_with("/devtrust")) remove_folder(folder);  // where it was the last one
   return done;
 }
 

@@ -1,11 +1,10 @@
 // A change to a file of the user's: shown as a diff, or made all at once.
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 
+#include "cli/file_system.h"
 #include "identity/result.h"
 
 namespace devtrust::cli {
@@ -13,7 +12,7 @@ namespace devtrust::cli {
 struct FileChange {
   std::string path;
   std::optional<std::string> before, after;  ///< nothing: there is no such file
-  mode_t mode = 0644;                        ///< of a file that is new; 0600: its new folders are 0700
+  Mode mode = 0644;                          ///< of a file that is new; 0600: its new folders are 0700
   bool shared = false;                       ///< every user is to read it: so are folders that are made for it
 
   bool empty() const { return before == after; }

@@ -4,7 +4,7 @@
 
 namespace devtrust::cli {
 
-Result<void> Plan::put(const MarkedBlock& block, const std::string& path, std::string_view lines, mode_t mode,
+Result<void> Plan::put(const MarkedBlock& block, const std::string& path, std::string_view lines, Mode mode,
                        bool shared) {
   const auto before = read_if_there(path);
   if (!before) return fail(before);

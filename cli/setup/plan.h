@@ -29,7 +29,7 @@ struct Plan {
   std::function<void()> afterwards;  ///< once the changes are made; nothing that has to succeed
 
   /// Adds our lines to the file, or renews them. `mode`: of a file that is new.
-  Result<void> put(const MarkedBlock& block, const std::string& path, std::string_view lines, mode_t mode, bool shared);
+  Result<void> put(const MarkedBlock& block, const std::string& path, std::string_view lines, Mode mode, bool shared);
   /// Takes them out again; nothing where they are not there.
   Result<void> take(const MarkedBlock& block, const std::string& path, const Foreign& foreign = {});
 };
