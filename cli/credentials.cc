@@ -1,14 +1,9 @@
 #include "cli/credentials.h"
 
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -20,6 +15,7 @@
 #include "cli/programs.h"
 #include "cli/subprocess.h"
 #include "identity/key_reference.h"
+#include "identity/process.h"
 #include "identity/selection.h"
 
 namespace devtrust::cli {
@@ -36,7 +32,7 @@ int failure(const std::string& message) {
 
 Result<void> write_files(const PemFiles& files, const std::string& folder) {
   std::error_code error;
-  fs::create_directories(folder, error);
+  fs::create_directories(path_of(folder), error);
   if (error) return fail(ErrorCode::kAccessDenied, fmt::format("{} cannot be made: {}", folder, error.message()));
   if (auto key = replace_file(folder + "/key.pem", files.key, 0600); !key) return key;
   return replace_file(folder + "/chain.pem", files.chain, 0644);
@@ -51,73 +47,6 @@ std::string uri_escaped(std::string_view text) {
     out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
-}
-
-/// A folder of our own that is gone at the end.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-    for (const std::string& parent : {std::string(runtime != nullptr ? runtime : ""), temporary_folder()}) {
-      if (parent.empty()) continue;
-      path_ = parent + "/devtrust-exec-XXXXXX";
-      if (mkdtemp(path_.data()) != nullptr) return;
-    }
-    path_.clear();
-  }
-  ~ScratchFolder() {
-    std::error_code error;
-    if (!path_.empty()) fs::remove_all(path_, error);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-volatile pid_t running = 0;  // whom `pass_on` passes a signal on to
-
-void pass_on(int signal) {
-  if (running > 0) kill(running, signal);
-}
-
-/// Holds back the signals that would end us with files left behind, until there is a program to pass them on to. What
-/// came before that ends us when this goes.
-class HeldSignals {
- public:
-  HeldSignals() {
-    sigset_t held;
-    sigemptyset(&held);
-    for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&held, signal);
-    sigprocmask(SIG_BLOCK, &held, &before_);
-  }
-  ~HeldSignals() { let_go(); }
-  HeldSignals(const HeldSignals&) = delete;
-  HeldSignals& operator=(const HeldSignals&) = delete;
-
-  const sigset_t& before() const { return before_; }
-  void let_go() const { sigprocmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
-/// Waits for the program; the terminal's own signals reach it by themselves, others are passed on.
-int wait_for(pid_t process, const HeldSignals& signals) {
-  running = process;
-  struct sigaction action {};
-  action.sa_handler = SIG_IGN;
-  for (const int signal : {SIGINT, SIGQUIT}) sigaction(signal, &action, nullptr);
-  action.sa_handler = pass_on;
-  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
-  signals.let_go();
-  int status = 0;
-  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
-  }
-  running = 0;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace
@@ -172,8 +101,8 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
   if (!provider || !module) return failure((!provider ? provider : module).error().message);
   const auto files = pem_files(profile);
   if (!files) return failure(files.error().message);
-  const HeldSignals signals;
-  const ScratchFolder folder;
+  Foreground foreground;
+  const TemporaryFolder folder("exec", {environment("XDG_RUNTIME_DIR"), temporary_folder()});
   if (folder.path().empty())
     return failure(std::string("a folder for the files cannot be made: ") + std::strerror(errno));
   const std::string conf = folder.path() + "/openssl.cnf";
@@ -182,20 +111,18 @@ int execute(const std::string& profile, const std::vector<std::string>& command)
   auto written = write_files(*files, folder.path());
   if (written) written = replace_file(conf, *settings, 0644);
   if (!written) return failure(written.error().message);
-  const std::array<std::pair<const char*, std::string>, 6> variables{{{"OPENSSL_CONF", conf},
-                                                                      {"DEVTRUST_CERT", folder.path() + "/chain.pem"},
-                                                                      {"DEVTRUST_KEY", folder.path() + "/key.pem"},
-                                                                      {"DEVTRUST_MODULE", *module},
-                                                                      {"PKCS11_MODULE_PATH", *module},
-                                                                      {"PKCS11_PROVIDER_MODULE", *module}}};
-  for (const auto& [name, value] : variables) setenv(name, value.c_str(), 1);
-
-  const auto process = start(command, signals.before());
-  if (!process) {
-    complain(process.error().message);
-    return process.error().code == ErrorCode::kNotFound ? kNotThere : kNotRunnable;
+  const Variables variables{{"OPENSSL_CONF", conf},
+                            {"DEVTRUST_CERT", folder.path() + "/chain.pem"},
+                            {"DEVTRUST_KEY", folder.path() + "/key.pem"},
+                            {"DEVTRUST_MODULE", *module},
+                            {"PKCS11_MODULE_PATH", *module},
+                            {"PKCS11_PROVIDER_MODULE", *module}};
+  const auto code = foreground.run(command, variables);
+  if (!code) {
+    complain(code.error().message);
+    return code.error().code == ErrorCode::kNotFound ? kNotThere : kNotRunnable;
   }
-  return wait_for(*process, signals);
+  return *code;
 }
 
 }  // namespace devtrust::cli

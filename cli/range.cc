@@ -1,12 +1,10 @@
 #include "cli/range.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -63,11 +61,12 @@ bool is_nothing(std::string_view name) {
   return (name.size() == 40 || name.size() == 64) && name.find_first_not_of('0') == std::string_view::npos;
 }
 
-/// Whoever may push can push refs/replace/*, too: what git would show in a commit's place says nothing about it.
+/// Whoever may push can push refs/replace/*, too: what git would show in a commit's place says nothing about it. A
+/// repository's own grafts are no word on what a commit's parents are either; a missing file is none.
 Result<std::string> git(const std::vector<std::string>& arguments, std::string_view input = {}) {
   std::vector<std::string> argv{"git", "--no-replace-objects"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  auto ended = run(argv, input);
+  auto ended = run(argv, input, {{"GIT_GRAFT_FILE", "/dev/null/none"}});
   if (!ended) return fail(ended);
   if (ended->code == 0) return std::move(ended->output);
   std::string reason = ended->errors.substr(0, ended->errors.find('\n'));
@@ -290,8 +289,6 @@ Json sarif_of(const std::vector<Judged>& all) {
 }  // namespace
 
 int verify_range(const std::string& range, const std::string& policy, RangeFormat format) {
-  // A repository's own grafts are no word on what a commit's parents are either; a missing file is none.
-  setenv("GIT_GRAFT_FILE", "/dev/null/none", 1);
   auto verifier = Verifier::open(policy);
   if (!verifier) return failure(verifier.error().message);
   for (const std::string& problem : verifier->problems()) complain("warning: " + problem);
@@ -302,7 +299,7 @@ int verify_range(const std::string& range, const std::string& policy, RangeForma
   std::string text;
   switch (format) {
     case RangeFormat::kText:
-      text = text_of(*judged, Style::of(STDOUT_FILENO));
+      text = text_of(*judged, Style::of(kStandardOutput));
       break;
     case RangeFormat::kJson:
       text = json_text(json_of(*judged, range));
@@ -311,7 +308,7 @@ int verify_range(const std::string& range, const std::string& policy, RangeForma
       text = json_text(sarif_of(*judged));
       break;
   }
-  if (!write_all(STDOUT_FILENO, text)) return failure("the answer cannot be written to standard output");
+  if (!write_all(kStandardOutput, text)) return failure("the answer cannot be written to standard output");
   return std::ranges::all_of(*judged, &Judged::good) ? 0 : 1;
 }
 

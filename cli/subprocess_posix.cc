@@ -1,15 +1,16 @@
-#include "cli/subprocess.h"
-
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+
+#include "cli/subprocess.h"
 
 namespace devtrust::cli {
 namespace {
@@ -70,32 +71,55 @@ void exchange(Pipe& input, std::string_view given, Pipe& output, Pipe& errors, E
   }
 }
 
-Result<pid_t> spawn(std::vector<std::string> argv, const posix_spawn_file_actions_t* actions,
-                    const posix_spawnattr_t* attributes) {
-  std::vector<char*> arguments;
-  arguments.reserve(argv.size() + 1);
-  for (std::string& argument : argv) arguments.push_back(argument.data());
-  arguments.push_back(nullptr);
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  list.reserve(texts.size() + 1);
+  for (std::string& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+/// Our own, with these in the place of those that have the same name.
+std::vector<std::string> environment_with(const Variables& variables) {
+  std::vector<std::string> all;
+  for (char** own = environ; *own != nullptr; ++own) {
+    const std::string_view text = *own;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (std::ranges::none_of(variables, [name](const auto& variable) { return variable.first == name; }))
+      all.emplace_back(text);
+  }
+  for (const auto& [name, value] : variables) all.push_back(name + '=' + value);
+  return all;
+}
+
+Result<pid_t> spawn(std::vector<std::string> argv, const Variables& variables,
+                    const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes) {
+  const std::vector<char*> arguments = pointers(argv);
+  std::vector<std::string> settings = environment_with(variables);
+  const std::vector<char*> environment = pointers(settings);
   pid_t process = 0;
-  const int error = posix_spawnp(&process, arguments[0], actions, attributes, arguments.data(), environ);
+  const int error = posix_spawnp(&process, arguments[0], actions, attributes, arguments.data(), environment.data());
   if (error == 0) return process;
   return fail(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
               argv[0] + " cannot be started: " + std::strerror(error));
 }
 
-}  // namespace
-
-Result<pid_t> start(const std::vector<std::string>& argv, const sigset_t& mask) {
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setsigmask(&attributes, &mask);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  auto process = spawn(argv, nullptr, &attributes);
-  posix_spawnattr_destroy(&attributes);
-  return process;
+int wait_for(pid_t process) {
+  int status = 0;
+  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-Result<Ended> run(const std::vector<std::string>& argv, std::string_view given) {
+volatile pid_t running = 0;  // whom `pass_on` passes a signal on to
+
+void pass_on(int signal) {
+  if (running > 0) kill(running, signal);
+}
+
+}  // namespace
+
+Result<Ended> run(const std::vector<std::string>& argv, std::string_view given, const Variables& variables) {
   Pipe input;
   Pipe output;
   Pipe errors;
@@ -105,7 +129,7 @@ Result<Ended> run(const std::vector<std::string>& argv, std::string_view given) 
   posix_spawn_file_actions_adddup2(&actions, input.reading(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.writing(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors.writing(), STDERR_FILENO);
-  const auto process = spawn(argv, &actions, nullptr);
+  const auto process = spawn(argv, variables, &actions, nullptr);
   posix_spawn_file_actions_destroy(&actions);
   if (!process) return fail(process);
   input.close_end(0);
@@ -116,11 +140,42 @@ Result<Ended> run(const std::vector<std::string>& argv, std::string_view given) 
   auto* const before = std::signal(SIGPIPE, SIG_IGN);
   exchange(input, given, output, errors, ended);
   static_cast<void>(std::signal(SIGPIPE, before));
-  int status = 0;
-  while (waitpid(*process, &status, 0) < 0 && errno == EINTR) {
-  }
-  ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  ended.code = wait_for(*process);
   return ended;
+}
+
+struct Foreground::Held {
+  sigset_t mask_before{};
+};
+
+Foreground::Foreground() : held_(std::make_unique<Held>()) {
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&held, signal);
+  sigprocmask(SIG_BLOCK, &held, &held_->mask_before);
+}
+
+Foreground::~Foreground() { sigprocmask(SIG_SETMASK, &held_->mask_before, nullptr); }
+
+Result<int> Foreground::run(const std::vector<std::string>& argv, const Variables& variables) {
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &held_->mask_before);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  const auto process = spawn(argv, variables, nullptr, &attributes);
+  posix_spawnattr_destroy(&attributes);
+  if (!process) return fail(process);
+  running = *process;
+  // The terminal's own signals reach the program by themselves, others are passed on.
+  struct sigaction action {};
+  action.sa_handler = SIG_IGN;
+  for (const int signal : {SIGINT, SIGQUIT}) sigaction(signal, &action, nullptr);
+  action.sa_handler = pass_on;
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
+  sigprocmask(SIG_SETMASK, &held_->mask_before, nullptr);
+  const int code = wait_for(*process);
+  running = 0;
+  return code;
 }
 
 }  // namespace devtrust::cli
