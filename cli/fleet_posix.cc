@@ -1,5 +1,3 @@
-#include "cli/fleet.h"
-
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "cli/fleet.h"
 #include "cli/metrics.h"
 #include "cli/output.h"
 #include "cli/report.h"
