@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "identity/result.h"
 
@@ -17,8 +18,10 @@ bool is_installed(const std::string& program);
 
 /// The PKCS#11 module and the OpenSSL provider, of the installation (or the build tree) that this program is in.
 Result<std::string> module_path();
-/// The same by the name under which p11-kit's users open it (design §6: its chain is trusted).
-Result<std::string> p11_kit_module_path();
 Result<std::string> provider_path();
+
+/// Another part of it, `what` for people: the first of `candidates` that is there, which are relative to our own
+/// folder.
+Result<std::string> part(const std::string& what, const std::vector<std::string>& candidates);
 
 }  // namespace devtrust::cli

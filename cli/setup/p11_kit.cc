@@ -23,10 +23,16 @@ Result<std::string> module_file(bool system) {
   return config_home() + "/pkcs11/modules/devtrust.module";
 }
 
+/// By the name under which p11-kit's users open it (design §6: its chain is trusted).
+Result<std::string> module_path_for_p11_kit() {
+  return part("the PKCS#11 module",
+              {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-p11-kit.so", "../lib/devtrust-p11-kit.so"});
+}
+
 }  // namespace
 
 Result<Plan> plan_p11_kit_setup(const SetupOptions& options) {
-  const auto module = p11_kit_module_path();
+  const auto module = module_path_for_p11_kit();
   if (!module) return fail(module);
   const auto path = module_file(options.system);
   if (!path) return fail(path);
