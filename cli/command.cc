@@ -20,6 +20,12 @@ namespace {
 
 constexpr int kUsage = 1;
 
+std::string list_of_targets() {
+  std::string list;
+  for (const std::string_view name : target_names()) list.append(list.empty() ? "" : ", ").append(name);
+  return list;
+}
+
 /// What a subcommand does when it was chosen.
 using Action = std::function<int()>;
 
@@ -99,9 +105,7 @@ class Command {
 
   void add_setup() {
     CLI::App* command = add("setup", "Set a program up to use the identity", [this] { return setup(target_, setup_); });
-    command
-        ->add_option("target", target_,
-                     "git, p11-kit, openssl, curl, ssh, gpgsm, firefox, chromium, or all that are installed")
+    command->add_option("target", target_, list_of_targets() + ", or all that are installed")
         ->required()
         ->type_name("TARGET|all");
     command
@@ -113,9 +117,7 @@ class Command {
                       "firefox: show a certificate to every site that asks, without a question");
     add_setup_options(command);
     command = add("unsetup", "Undo what setup did, to the byte", [this] { return unsetup(target_, setup_); });
-    command->add_option("target", target_, "git, p11-kit, openssl, curl, ssh, gpgsm, firefox, chromium, or all")
-        ->required()
-        ->type_name("TARGET|all");
+    command->add_option("target", target_, list_of_targets() + ", or all")->required()->type_name("TARGET|all");
     add_setup_options(command);
   }
   void add_setup_options(CLI::App* command) {

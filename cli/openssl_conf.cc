@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/conf.h>
 #include <openssl/x509.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
 
+#include "cli/file_system.h"
 #include "identity/openssl.h"
 
 namespace devtrust::cli {
@@ -20,7 +20,7 @@ struct Sections {
 
 Result<Sections> sections_of(const std::string& file) {
   Sections sections;
-  if (file.empty() || access(file.c_str(), R_OK) != 0) return sections;
+  if (file.empty() || !is_readable(file)) return sections;
   const LibcryptoUse use;
   const std::unique_ptr<CONF, OpensslDeleter<NCONF_free>> conf(NCONF_new_ex(libctx(), nullptr));
   long line = 0;
@@ -48,13 +48,9 @@ std::string lines_in(const Sections& sections, const std::string& provider) {
 
 }  // namespace
 
-std::string system_openssl_conf() { return std::string(X509_get_default_cert_area()) + "/openssl.cnf"; }
-
-std::string openssl_conf_file() {
-  char* usual = CONF_get1_default_config_file();
-  std::string file = usual != nullptr ? usual : "";
-  OPENSSL_free(usual);
-  return file;
+bool lists_devtrust(const std::string& providers) {
+  // On Windows lines end otherwise.
+  return providers.find("  devtrust\n") != std::string::npos || providers.find("  devtrust\r\n") != std::string::npos;
 }
 
 Result<std::string> provider_lines(const std::string& file, const std::string& provider) {
@@ -66,8 +62,7 @@ Result<std::string> provider_lines(const std::string& file, const std::string& p
 Result<std::string> openssl_conf(const std::string& base, const std::string& provider) {
   const auto sections = sections_of(base);
   if (!sections) return fail(sections);
-  const std::string include =
-      !base.empty() && access(base.c_str(), R_OK) == 0 ? ".include " + base + '\n' : std::string();
+  const std::string include = !base.empty() && is_readable(base) ? ".include " + base + '\n' : std::string();
   return fmt::format("openssl_conf = {}\n{}{}", sections->init, include, lines_in(*sections, provider));
 }
 

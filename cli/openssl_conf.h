@@ -11,6 +11,9 @@ namespace devtrust::cli {
 std::string openssl_conf_file();
 std::string system_openssl_conf();
 
+/// Whether our provider is active, by what `openssl list -providers` says.
+bool lists_devtrust(const std::string& providers);
+
 /// Lines for the end of `file`, whose sections they fit (nothing there: the distributions' names); kInvalidConfig where
 /// libcrypto cannot read it. They need no file but the provider's, without which libcrypto goes on.
 Result<std::string> provider_lines(const std::string& file, const std::string& provider);

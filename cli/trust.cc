@@ -109,6 +109,8 @@ ChainReport explain(X509_STORE_CTX* context, const X509* leaf) {
 
 }  // namespace
 
+std::string system_roots_file() { return system_config_folder() + "/roots.pem"; }
+
 std::string user_roots_file() {
   const std::string home = config_home();
   return home.empty() ? std::string() : home + "/devtrust/roots.pem";
@@ -117,7 +119,7 @@ std::string user_roots_file() {
 Trust Trust::load(const Config& config) {
   Trust trust;
   if (config.verify.roots.empty()) {
-    trust.read(kSystemRootsFile, false, trust.roots_);
+    trust.read(system_roots_file(), false, trust.roots_);
     if (const std::string own = user_roots_file(); !own.empty()) trust.read(own, false, trust.roots_);
   }
   trust.allowed_.matches = config.verify.allow;

@@ -13,7 +13,7 @@ namespace devtrust::cli {
 /// Where the roots are that `devtrust setup` writes, and those of the administrator: read where verify.roots is not
 /// set.
 std::string user_roots_file();
-inline constexpr const char* kSystemRootsFile = "/etc/devtrust/roots.pem";
+std::string system_roots_file();
 
 enum class ChainVerdict : std::uint8_t {
   kTrusted,

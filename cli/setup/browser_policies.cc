@@ -1,7 +1,5 @@
 #include "cli/setup/browser_policies.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -10,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/programs.h"
+#include "cli/setup/firefox_places.h"
 #include "cli/setup/json_member.h"
 #include "cli/setup/nss_modules.h"
 #include "identity/selection.h"
@@ -20,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFirefoxPolicies = "/etc/firefox/policies/policies.json";
 constexpr const char* kDevice = "devtrust";
 const JsonPath kAutoSelectPath{"policies", "Preferences", "security.default_personal_cert"};
 constexpr const char* kAutoSelect = R"({"Value": "Select Automatically", "Status": "default"})";
@@ -34,29 +32,6 @@ struct Choice {
 };
 
 Error in_file(const std::string& path, const Error& error) { return {error.code, path + ": " + error.message}; }
-
-/// Beside the program, where /etc has none: Firefox reads one file only.
-std::vector<std::string> distribution_policies() {
-  std::vector<std::string> folders{"/usr/lib/firefox", "/usr/lib/firefox-esr", "/usr/lib64/firefox", "/opt/firefox"};
-  std::error_code error;
-  for (const char* program : {"firefox", "firefox-esr"}) {
-    if (const std::string path = installed_path(program); !path.empty())
-      folders.push_back(fs::canonical(path, error).parent_path().string());
-  }
-  std::vector<std::string> files;
-  for (const std::string& folder : folders) {
-    const std::string file = fs::canonical(folder + "/distribution/policies.json", error).string();
-    if (!error && std::ranges::find(files, file) == files.end()) files.push_back(file);
-  }
-  return files;
-}
-
-std::vector<std::string> firefox_policy_files() {
-  std::error_code error;
-  auto files = distribution_policies();
-  if (files.empty() || fs::exists(kFirefoxPolicies, error)) return {kFirefoxPolicies};
-  return files;
-}
 
 /// What the names lead to; null where it is not there. No copy: making one of a file that is nested deeply enough runs
 /// out of stack.
@@ -122,7 +97,7 @@ Result<std::string> with_policies(const std::optional<std::string>& text, const 
   const auto other = std::ranges::find_if(devices->all, &NssModule::is_devtrust);
   // Where it is there by another name, Firefox would load it twice.
   if (named == devices->all.end() && other != devices->all.end()) place.back() = other->name;
-  if (place == devices->ours || access(other->library.c_str(), R_OK) != 0)
+  if (place == devices->ours || !is_readable(other->library))
     after = with_json_member(text, place, Json(module).dump());
   if (!after || !auto_select) return after;
   const auto chosen = json_member(*after, kAutoSelectPath);
@@ -170,19 +145,22 @@ std::optional<std::vector<Choice>> our_choices(const std::string& text) {
   return !choices.empty() && policy_text(choices) == text ? std::optional(choices) : std::nullopt;
 }
 
+std::string policy_file(const std::string& folder) { return folder + '/' + kPolicyFile; }
+
 /// Another administrator's file that has the same policy: the browser would take only one of the two. Browsers read
 /// every file in the folder, whatever its name.
 std::string rival(const std::string& folder) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().filename() == kPolicyFile) continue;
-    const auto text = read_if_there(entry.path().string());
+  for (const auto& entry : fs::directory_iterator(path_of(folder), error)) {
+    const std::string path = text_of(entry.path());
+    if (path == policy_file(folder)) continue;
+    const auto text = read_if_there(path);
     if (!text || !*text) continue;
     const Json document = Json::parse(**text, nullptr, false, true);
     // Browsers take commas at the end of lists, too, which our parser does not
     if (document.is_discarded() ? (*text)->find(fmt::format("\"{}\"", kChromiumPolicy)) != std::string::npos
                                 : document.is_object() && document.contains(kChromiumPolicy)) {
-      return entry.path().string();
+      return path;
     }
   }
   return {};
@@ -231,8 +209,6 @@ std::vector<Choice> choices_for(const std::vector<std::string>& urls, const std:
   return choices;
 }
 
-std::string policy_file(const std::string& folder) { return folder + '/' + kPolicyFile; }
-
 Error changed_by_hand(const std::string& path) {
   return {ErrorCode::kInvalidConfig, path + " is not as `devtrust setup chromium` writes it: delete it first"};
 }
@@ -265,9 +241,7 @@ Result<Plan> plan_firefox_policy_setup(const SetupOptions& options) {
 
 Result<Plan> plan_firefox_policy_unsetup() {
   Plan plan;
-  auto files = distribution_policies();
-  files.emplace_back(kFirefoxPolicies);
-  for (const std::string& path : files) {
+  for (const std::string& path : all_firefox_policy_files()) {
     const auto before = read_if_there(path);
     if (!before) return fail(before);
     if (!*before) continue;
@@ -349,10 +323,7 @@ Result<std::string> firefox_policy_module() {
   return std::string();
 }
 
-bool has_chromium_policy(const std::string& folder) {
-  std::error_code error;
-  return fs::exists(policy_file(folder), error);
-}
+bool has_chromium_policy(const std::string& folder) { return exists(policy_file(folder)); }
 
 std::string chromium_policy_fault(const Device& device, const std::string& folder) {
   const std::string path = policy_file(folder);

@@ -6,6 +6,7 @@
 
 #include "cli/credentials.h"
 #include "cli/device.h"
+#include "cli/openssl_conf.h"
 #include "cli/programs.h"
 #include "cli/setup/openssl.h"
 #include "cli/subprocess.h"
@@ -100,15 +101,12 @@ Result<bool> check_programs() {
                 "this curl does not use OpenSSL, so it cannot use the key: install the distribution's own; nothing "
                 "was changed");
   }
-  const auto loads = [](const std::vector<std::string>& variables) {
-    std::vector<std::string> command{"env"};
-    command.insert(command.end(), variables.begin(), variables.end());
-    command.insert(command.end(), {"openssl", "list", "-providers"});
-    const auto listed = run(command);
-    return listed && listed->code == 0 && listed->output.find("  devtrust\n") != std::string::npos;
+  const auto loads = [](const Variables& variables) {
+    const auto listed = run({"openssl", "list", "-providers"}, {}, variables);
+    return listed && listed->code == 0 && lists_devtrust(listed->output);
   };
   if (loads({})) return true;
-  if (loads({"OPENSSL_CONF=" + user_openssl_conf()})) return false;
+  if (loads({{"OPENSSL_CONF", user_openssl_conf()}})) return false;
   return fail(ErrorCode::kNotFound,
               "OpenSSL does not load the provider, without which curl cannot use the key: run `devtrust setup openssl` "
               "first; nothing was changed");

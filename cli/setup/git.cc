@@ -1,18 +1,14 @@
 #include "cli/setup/git.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "cli/device.h"
 #include "cli/files.h"
 #include "cli/programs.h"
+#include "cli/setup/git_places.h"
 #include "cli/subprocess.h"
 #include "cli/trust.h"
 #include "identity/certificate_text.h"
@@ -21,8 +17,6 @@
 
 namespace devtrust::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 const MarkedBlock kBlock("git");
 
@@ -62,21 +56,7 @@ std::string lines_of(const std::vector<Setting>& all) {
   return text;
 }
 
-/// The file that `git config --global` or `--system` writes.
-Result<std::string> config_file(bool system) {
-  const std::string named = environment(system ? "GIT_CONFIG_SYSTEM" : "GIT_CONFIG_GLOBAL");
-  std::error_code error;
-  if (!named.empty()) return fs::absolute(expand_home(named), error).string();
-  if (system) return std::string("/etc/gitconfig");
-  const std::string home = home_directory();
-  if (home.empty())
-    return fail(ErrorCode::kNotFound, "this user has no home directory, where git's configuration would be");
-  const std::string own = home + "/.gitconfig";
-  const std::string xdg = config_home() + "/git/config";
-  return !fs::exists(own, error) && fs::exists(xdg, error) ? xdg : own;
-}
-
-std::string roots_file(bool system) { return system ? kSystemRootsFile : user_roots_file(); }
+std::string roots_file(bool system) { return system ? system_roots_file() : user_roots_file(); }
 
 /// git itself is asked whether it can read the file.
 Result<void> check_syntax(const std::string& path) {
@@ -110,7 +90,7 @@ void note_former(const std::string& path, const std::vector<Setting>& wanted, st
     const auto ended = run({"git", "config", "--file", path, "--get", setting.name()});
     if (!ended || ended->code != 0) continue;
     const std::string value = ended->output.substr(0, ended->output.find('\n'));
-    const bool ours = value.starts_with("devtrust:") || value.ends_with("/devtrust-smimesign");
+    const bool ours = value.starts_with("devtrust:") || value.find("/devtrust-smimesign") != std::string::npos;
     if (value != setting.value && !ours)
       notes.push_back(fmt::format("note: {} was \"{}\"; `devtrust unsetup git` brings it back", setting.name(), value));
   }
@@ -208,7 +188,7 @@ Result<Plan> plan_git_setup(const SetupOptions& options) {
   if (!chosen) return fail(chosen);
   const auto program = program_path("devtrust-smimesign");
   if (!program) return fail(program);
-  const auto path = config_file(options.system);
+  const auto path = git_config_file(options.system);
   if (!path) return fail(path);
   const auto before = read_if_there(*path);
   if (!before) return fail(before);
@@ -242,7 +222,7 @@ Result<Plan> plan_git_setup(const SetupOptions& options) {
 
 Result<Plan> plan_git_unsetup(const SetupOptions& options) {
   Plan plan;
-  const auto path = config_file(options.system);
+  const auto path = git_config_file(options.system);
   if (!path) return fail(path);
   if (auto taken = plan.take(kBlock, *path, foreign_settings); !taken) return fail(taken);
   if (auto taken = plan.take(kBlock, roots_file(options.system)); !taken) return fail(taken);

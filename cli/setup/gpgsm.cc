@@ -1,7 +1,5 @@
 #include "cli/setup/gpgsm.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <filesystem>

@@ -7,6 +7,7 @@
 #include "cli/files.h"
 #include "cli/openssl_conf.h"
 #include "cli/programs.h"
+#include "cli/setup/session.h"
 #include "cli/subprocess.h"
 #include "identity/process.h"
 
@@ -29,29 +30,19 @@ Result<std::string> without_ours(const std::string& path, const std::optional<st
 Result<void> check_effect(const std::string& path, const std::string& content) {
   const TemporaryFile copy("openssl.cnf", content);
   if (copy.path().empty()) return fail(ErrorCode::kIo, temporary_folder() + " cannot be written to");
-  const auto ended = run({"env", "OPENSSL_CONF=" + copy.path(), "openssl", "list", "-providers"});
-  if (!ended || ended->code == 127) return {};  // env's word that there is none
-  if (ended->code == 0 && ended->output.find("  devtrust\n") != std::string::npos) return {};
+  const auto ended = run({"openssl", "list", "-providers"}, {}, {{"OPENSSL_CONF", copy.path()}});
+  if (!ended) return {};  // there is none
+  if (ended->code == 0 && lists_devtrust(ended->output)) return {};
   const std::string reason = ended->errors.substr(0, ended->errors.find('\n'));
   return fail(ErrorCode::kInvalidConfig,
               fmt::format("{} would not make OpenSSL load the provider{}; nothing was changed", path,
                           reason.empty() ? "" : " (" + reason + ')'));
 }
 
-/// The file that a login shell reads: bash the first that is there of three, zsh one of its own.
-std::string login_file(const std::string& home) {
-  const std::string shell = environment("SHELL");
-  if (shell.ends_with("/zsh")) return home + "/.zprofile";
+bool is_users_own(const std::string& file) {
   std::error_code error;
-  if (shell.ends_with("/bash")) {
-    for (const char* name : {"/.bash_profile", "/.bash_login"}) {
-      if (fs::exists(home + name, error)) return home + name;
-    }
-  }
-  return home + "/.profile";
+  return fs::equivalent(path_of(file), path_of(user_openssl_conf()), error);
 }
-
-std::string session_file() { return config_home() + "/environment.d/devtrust.conf"; }
 
 /// Lines of ours at the end of a file that OpenSSL reads already.
 Result<Plan> plan_in_place(const std::string& path, const std::string& provider, bool system) {
@@ -72,22 +63,16 @@ Result<Plan> plan_in_place(const std::string& path, const std::string& provider,
 
 /// A file of the user's own, and OPENSSL_CONF for his sessions.
 Result<Plan> plan_for_user(const std::string& provider) {
-  const std::string home = home_directory();
-  if (home.empty())
+  if (home_directory().empty())
     return fail(ErrorCode::kNotFound, "this user has no home directory, where OpenSSL's configuration would be");
   const std::string path = user_openssl_conf();
   const auto content = openssl_conf(system_openssl_conf(), provider);
   if (!content) return fail(content);
-  const std::string variable = "OPENSSL_CONF=" + quoted_word(path);
-  const std::string shell = login_file(home);
   Plan plan;
   if (auto put = plan.put(kBlock, path, *content, 0644, false); !put) return fail(put);
   if (auto effective = check_effect(path, *plan.changes.back().after); !effective) return fail(effective);
-  if (auto put = plan.put(kBlock, session_file(), variable + '\n', 0644, false); !put) return fail(put);
-  if (auto put = plan.put(kBlock, shell, "export " + variable + '\n', 0644, false); !put) return fail(put);
   plan.done.push_back(path + ": the provider " + provider + " is active");
-  for (const std::string& file : {session_file(), shell}) plan.done.push_back(fmt::format("{}: {}", file, variable));
-  plan.notes.push_back("It counts from the next login on. In a shell that runs already: export " + variable);
+  if (auto put = put_into_session(plan, kBlock, "OPENSSL_CONF", path); !put) return fail(put);
   return plan;
 }
 
@@ -111,23 +96,18 @@ Result<Plan> plan_openssl_setup(const SetupOptions& options) {
   if (!provider) return fail(provider);
   if (options.system) return plan_in_place(system_openssl_conf(), *provider, true);
   const std::string named = environment("OPENSSL_CONF");
-  std::error_code error;
-  if (named.empty() || fs::equivalent(named, user_openssl_conf(), error)) return plan_for_user(*provider);
-  return plan_in_place(fs::absolute(named, error).string(), *provider, false);
+  if (named.empty() || is_users_own(named)) return plan_for_user(*provider);
+  return plan_in_place(full_path(named), *provider, false);
 }
 
 Result<Plan> plan_openssl_unsetup(const SetupOptions& options) {
   Plan plan;
   std::vector<std::string> files{system_openssl_conf()};
   if (!options.system) {
-    files = {session_file(), user_openssl_conf()};
-    const std::string home = home_directory();
-    for (const char* name : {"/.zprofile", "/.bash_profile", "/.bash_login", "/.profile"}) files.push_back(home + name);
-    std::error_code error;
+    if (auto taken = take_from_session(plan, kBlock); !taken) return fail(taken);
+    files = {user_openssl_conf()};
     const std::string named = environment("OPENSSL_CONF");
-    if (!named.empty() && !fs::equivalent(named, user_openssl_conf(), error)) {
-      files.push_back(fs::absolute(named, error).string());
-    }
+    if (!named.empty() && !is_users_own(named)) files.push_back(full_path(named));
   }
   for (const std::string& file : files) {
     if (auto taken = plan.take(kBlock, file); !taken) return fail(taken);

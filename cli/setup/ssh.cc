@@ -1,7 +1,5 @@
 #include "cli/setup/ssh.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 
 #include <fmt/format.h>

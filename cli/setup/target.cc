@@ -1,45 +1,17 @@
 #include "cli/setup/target.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "cli/output.h"
-#include "cli/programs.h"
-#include "cli/setup/browsers.h"
-#include "cli/setup/curl.h"
-#include "cli/setup/git.h"
-#include "cli/setup/gpgsm.h"
-#include "cli/setup/openssl.h"
-#include "cli/setup/p11_kit.h"
-#include "cli/setup/ssh.h"
+#include "cli/setup/targets.h"
 
 namespace devtrust::cli {
 namespace {
 
-struct Target {
-  std::string_view name;
-  const char* programs;  // separated by spaces: any one's presence says that there is something to set up
-  Result<Plan> (*setup)(const SetupOptions&);
-  Result<Plan> (*unsetup)(const SetupOptions&);
-};
-
 constexpr std::string_view kEveryTarget = "all";
-
-constexpr std::array<Target, 8> kTargets{
-    {{"git", "git", plan_git_setup, plan_git_unsetup},
-     {"p11-kit", "p11-kit", plan_p11_kit_setup, plan_p11_kit_unsetup},
-     {"openssl", "openssl", plan_openssl_setup, plan_openssl_unsetup},
-     {"curl", "curl", plan_curl_setup, plan_curl_unsetup},
-     {"ssh", "ssh", plan_ssh_setup, plan_ssh_unsetup},
-     {"gpgsm", kCardDaemon, plan_gpgsm_setup, plan_gpgsm_unsetup},
-     {"firefox", "firefox firefox-esr", plan_firefox_setup, plan_firefox_unsetup},
-     {"chromium", "chromium chromium-browser google-chrome microsoft-edge brave-browser", plan_chromium_setup,
-      plan_chromium_unsetup}}};
 
 int failure(const std::string& message) {
   complain(message);
@@ -82,7 +54,7 @@ int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char*
   std::string text;
   if (options.dry_run) {
     for (const FileChange& change : plan->changes) text += unified_diff(change);
-    if (changes) write_all(STDERR_FILENO, listed(plan->notes));  // what `patch` reads has no place for them
+    if (changes) write_all(kStandardError, listed(plan->notes));  // what `patch` reads has no place for them
   } else {
     if (auto applied = apply_all(plan->changes); !applied) return failure(applied.error().message);
     if (changes && plan->afterwards) plan->afterwards();
@@ -92,18 +64,10 @@ int carry_out(const Result<Plan>& plan, const SetupOptions& options, const char*
   return print_answer(text);
 }
 
-bool any_installed(std::string_view programs) {
-  for (std::size_t end = 0; !programs.empty(); programs.remove_prefix(end)) {
-    programs.remove_prefix(std::min(programs.find_first_not_of(' '), programs.size()));
-    end = std::min(programs.find(' '), programs.size());
-    if (is_installed(std::string(programs.substr(0, end)))) return true;
-  }
-  return false;
-}
-
 const Target* find_target(const std::string& name) {
-  const auto* found = std::ranges::find(kTargets, name, &Target::name);
-  return found != kTargets.end() ? &*found : nullptr;
+  const auto all = targets();
+  const auto found = std::ranges::find(all, name, &Target::name);
+  return found != all.end() ? &*found : nullptr;
 }
 
 std::string unknown_target(const std::string& name) {
@@ -116,8 +80,8 @@ std::string unknown_target(const std::string& name) {
 
 std::vector<std::string_view> target_names() {
   std::vector<std::string_view> names;
-  names.reserve(kTargets.size());
-  for (const Target& target : kTargets) names.push_back(target.name);
+  names.reserve(targets().size());
+  for (const Target& target : targets()) names.push_back(target.name);
   return names;
 }
 
@@ -127,9 +91,9 @@ int setup(const std::string& target, const SetupOptions& options) {
     return failure("--auto-select is for firefox alone: devtrust setup firefox --auto-select");
   if (target == kEveryTarget) {
     int code = 0;
-    for (const Target& each : kTargets) {
-      if (!any_installed(each.programs)) continue;
-      if (!options.dry_run) write_all(STDOUT_FILENO, fmt::format("{}:\n", each.name));
+    for (const Target& each : targets()) {
+      if (!each.is_installed()) continue;
+      if (!options.dry_run) write_all(kStandardOutput, fmt::format("{}:\n", each.name));
       code = std::max(code, carry_out(each.setup(options), options, kAlready, true));
     }
     return code;
@@ -144,7 +108,7 @@ int unsetup(const std::string& target, const SetupOptions& options) {
   if (target == kEveryTarget) {
     int code = 0;
     bool any = false;
-    for (const Target& each : kTargets) {
+    for (const Target& each : targets()) {
       const auto plan = each.unsetup(options);
       if (plan && !changes_anything(*plan)) continue;
       any = true;

@@ -1,0 +1,31 @@
+// The NSS databases that browsers read, and our module in them: what setting up each browser has in common.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/device.h"
+#include "cli/setup/plan.h"
+
+namespace devtrust::cli {
+
+/// kBusy: `who` has to be closed first.
+Error running(const std::string& who, const std::string& process);
+/// Why there is nothing to set up: that the browser is confined, where it is, else `otherwise`.
+Error no_browser(const std::string& target, const std::string& otherwise);
+
+/// The stores of the identities that the module would show.
+Result<Device> device_with_identity(const SetupOptions& options);
+void note_password(const Device& device, Plan& plan);
+
+/// Adds the module to one database.
+Result<void> add_module(Plan& plan, const std::string& database, const std::string& module);
+Result<void> take_module(Plan& plan, const std::string& database);
+void note_own_database(Plan& plan, const std::string& database, const std::string& target);
+/// Whether a change after the first so many is one.
+bool changes_since(const Plan& plan, std::size_t first);
+
+/// Whether the certificate that the module would show is in this database, so that the browser shows it without.
+bool holds_identity(const Snapshot& snapshot, const std::string& database);
+
+}  // namespace devtrust::cli
