@@ -1,6 +1,4 @@
 # Every outside library, in one place.
-find_package(PkgConfig REQUIRED)
-
 set(OPENSSL_USE_STATIC_LIBS ${DEVTRUST_BUNDLED_CRYPTO})
 # find_package keeps what it has found, also when the other kind is wanted now.
 if(DEFINED DEVTRUST_FOUND_BUNDLED AND NOT DEVTRUST_FOUND_BUNDLED STREQUAL DEVTRUST_BUNDLED_CRYPTO)
@@ -40,6 +38,11 @@ if(NOT WIN32)
 endif()
 
 # Only p11-kit's headers, which are in a folder of their own: the module does not link it.
-pkg_check_modules(P11KIT REQUIRED p11-kit-1)
+if(MSVC)
+  find_path(P11KIT_INCLUDE_DIRS p11-kit/pkcs11.h PATH_SUFFIXES p11-kit-1 REQUIRED)  # no pkg-config there
+else()
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(P11KIT REQUIRED p11-kit-1)
+endif()
 add_library(devtrust_cryptoki INTERFACE)
 target_include_directories(devtrust_cryptoki SYSTEM INTERFACE ${P11KIT_INCLUDE_DIRS})
