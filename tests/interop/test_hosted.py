@@ -55,3 +55,21 @@ def test_what_it_calls_is_there():
             assert preset in {known["name"] for known in presets[kind]}
         for path in re.findall(r"(?:^| )(\.ci/\S+|\w+\.md)", text):
             assert (SOURCE / path).is_file(), path
+
+
+def test_the_scripts_for_windows_say_one_line_and_end_as_they_say():
+    """No PowerShell is here: what can be seen in their texts."""
+    scripts = {path.stem: path.read_text() for path in (SOURCE / "conf/jumpcloud/windows").glob("*.ps1")}
+    assert set(scripts) == {path.stem for path in (SOURCE / "conf/jumpcloud").glob("*.sh")}
+    for name, text in scripts.items():
+        comment = " ".join(re.findall(r"^# ?(.*)", text.split("$ErrorActionPreference", 1)[0], re.M))
+        told = set(re.findall(r"\b\d\b", comment.split("Exit codes:")[1])) - {"0"}
+        ended = set(re.findall(r"^\s*exit (\d)$", text, re.M)) | set(re.findall(r"(\d) = '", text)) | set(re.findall(r"\$code = (7)", text))
+        assert told == ended - {"0"}, name
+        code = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*", "", text)
+        for opening, closing in ("{}", "()", "[]"):
+            assert code.count(opening) == code.count(closing), (name, opening)
+        assert text.isascii(), "Windows PowerShell reads a script without a byte order mark in the ANSI code page"
+    # A Command holds one script: what they share is in each.
+    shared = [re.search(r"^# The exit code of devtrust.*?^}$", scripts[name], re.M | re.S)[0] for name in ("setup", "check", "remove")]
+    assert len(set(shared)) == 1
