@@ -23,8 +23,10 @@ Result<OpenKey*> WindowsKey::opened(bool prompt) const {
   key_.reset();
   auto key = place_.provider_type == 0 ? open_cng_key(place_, public_key(), prompt)
                                        : open_csp_key(place_, public_key(), prompt);
-  // A key that is not there is passed over as one that is not the certificate's is, so that neither hides a good one.
-  intact_ = key || (key.error().code != ErrorCode::kKeyMismatch && key.error().code != ErrorCode::kNotFound);
+  // A key that is not there or cannot be opened at all is passed over as one that is not the certificate's is, so that
+  // neither hides a good one.
+  const ErrorCode code = key ? ErrorCode::kInternal : key.error().code;
+  intact_ = key || (code != ErrorCode::kKeyMismatch && code != ErrorCode::kNotFound && code != ErrorCode::kUnsupported);
   tried_ = true;
   if (!key) return fail(key);
   key_ = *std::move(key);
