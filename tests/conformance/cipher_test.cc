@@ -27,7 +27,7 @@ class Ciphers : public Conformance {
   /// What is listed need not be done with every parameter.
   bool takes(const CipherCase& how) const {
     if (!how.has_oaep || holds(Rule::kEveryOaep)) return true;
-    if (store().place != KeyPlace::kCng) return how.oaep.hashAlg == CKM_SHA_1 && how.label.empty();
+    if (store().place != KeptBy::kCng) return how.oaep.hashAlg == CKM_SHA_1 && how.label.empty();
     return how.oaep.hashAlg != CKM_SHA224 && how.name.find("MGF1") == std::string::npos;
   }
   CK_RV decrypt(const CipherCase& how, ByteView ciphertext, Bytes& plaintext) const {
@@ -76,7 +76,7 @@ TEST_P(Ciphers, WhatTheKeysPlaceCannotDoIsRefused) {
     SCOPED_TRACE(mechanism_name(how.type) + ": " + how.name);
     CK_MECHANISM mechanism = how.mechanism();
     if (!listed(how.type)) {
-      EXPECT_NE(store().place, KeyPlace::kSoftware);
+      EXPECT_NE(store().place, KeptBy::kSoftware);
       EXPECT_THAT(f_->C_DecryptInit(session_, &mechanism, private_), RvIs(CKR_MECHANISM_INVALID));
       EXPECT_THAT(f_->C_EncryptInit(session_, &mechanism, public_), RvIs(CKR_MECHANISM_INVALID));
     } else if (!takes(how)) {

@@ -256,7 +256,7 @@ TEST_P(Derive, ChecksItsArguments) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, Derive, ::testing::ValuesIn(stores_that([](const Store& store) {
-                           return store.ec() && store.strict() && store.place != KeyPlace::kCng;
+                           return store.ec() && store.strict() && store.place != KeptBy::kCng;
                          })),
                          store_name);
 
@@ -274,7 +274,7 @@ TEST_P(NoDerive, AKeyThatCannotDeriveSaysSo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, NoDerive, ::testing::ValuesIn(stores_that([](const Store& store) {
-                           return store.ours() && (!store.ec() || store.place == KeyPlace::kCng);
+                           return store.ours() && (!store.ec() || store.place == KeptBy::kCng);
                          })),
                          store_name);
 

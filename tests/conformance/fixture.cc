@@ -66,7 +66,7 @@ bool Conformance::holds(Rule rule) const {
   const auto found = std::ranges::find(kExceptions, rule, &Exception::rule);
   if (found == kExceptions.end()) return true;
   if (store().ours()) {
-    return store().place == KeyPlace::kCsp ? !found->csp : store().place != KeyPlace::kCng || !found->cng;
+    return store().place == KeptBy::kCsp ? !found->csp : store().place != KeptBy::kCng || !found->cng;
   }
   return store().owner == Owner::kSoftHsm ? !found->softhsm : !found->softokn;
 }

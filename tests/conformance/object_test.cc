@@ -100,7 +100,7 @@ TEST_P(Objects, PrivateKey) {
                      {CKA_DESTROYABLE, false},
                      {CKA_SIGN_RECOVER, store().rsa() && holds(Rule::kRecover)},
                      {CKA_DECRYPT, store().rsa()},
-                     {CKA_DERIVE, store().ec() && store().place != KeyPlace::kCng},
+                     {CKA_DERIVE, store().ec() && store().place != KeptBy::kCng},
                      {CKA_UNWRAP, false},
                      {CKA_ALWAYS_AUTHENTICATE, false},
                      {CKA_WRAP_WITH_TRUSTED, false}});

@@ -85,7 +85,7 @@ TEST_P(RoundTrip, WhatTheKeysPlaceCannotDoIsRefused) {
   for (const SignCase& how : peer_->sign_cases(kMessage)) {
     SCOPED_TRACE(mechanism_name(how.type) + ": " + how.name);
     if (!listed(how.type)) {
-      EXPECT_NE(store().place, KeyPlace::kSoftware);
+      EXPECT_NE(store().place, KeptBy::kSoftware);
       EXPECT_THAT(sign_init(how.mechanism()), RvIs(CKR_MECHANISM_INVALID));
       EXPECT_THAT(verify_init(how.mechanism()), RvIs(CKR_MECHANISM_INVALID));
       EXPECT_THAT(sign_init(plain(how.type)), RvIs(CKR_MECHANISM_INVALID)) << "whatever the parameter is";
@@ -445,7 +445,7 @@ TEST_P(RsaSigning, AShortBlockIsPaddedWithZeros) {
 }
 
 TEST_P(RsaSigning, PssParameters) {
-  if (store().place == KeyPlace::kCsp) return;  // WhatTheKeysPlaceCannotDoIsRefused is for it
+  if (store().place == KeptBy::kCsp) return;  // WhatTheKeysPlaceCannotDoIsRefused is for it
   const auto init = [this](CK_MECHANISM_TYPE type, CK_RSA_PKCS_PSS_PARAMS parameters,
                            CK_ULONG size = sizeof(CK_RSA_PKCS_PSS_PARAMS)) {
     CK_MECHANISM mechanism{type, &parameters, size};

@@ -222,7 +222,7 @@ TEST_P(SlotToken, MechanismInfoSaysWhatTheKeyCanDo) {
     }
     EXPECT_EQ(flags(CKM_RSA_PKCS_OAEP), CK_FLAGS{CKF_ENCRYPT | CKF_DECRYPT});
     EXPECT_EQ(flags(CKM_SHA256_RSA_PKCS), both);
-    EXPECT_EQ(listed(CKM_RSA_PKCS_PSS), store().place != KeyPlace::kCsp);
+    EXPECT_EQ(listed(CKM_RSA_PKCS_PSS), store().place != KeptBy::kCsp);
     if (listed(CKM_RSA_PKCS_PSS)) {
       EXPECT_EQ(flags(CKM_RSA_PKCS_PSS), both);
     }
@@ -232,7 +232,7 @@ TEST_P(SlotToken, MechanismInfoSaysWhatTheKeyCanDo) {
   }
   if (store().ec()) {
     EXPECT_EQ(flags(CKM_ECDSA), CK_FLAGS{CKF_SIGN | CKF_VERIFY});
-    EXPECT_EQ(listed(CKM_ECDH1_DERIVE), store().place != KeyPlace::kCng);
+    EXPECT_EQ(listed(CKM_ECDH1_DERIVE), store().place != KeptBy::kCng);
     if (listed(CKM_ECDH1_DERIVE)) {
       EXPECT_EQ(flags(CKM_ECDH1_DERIVE), CK_FLAGS{CKF_DERIVE});
     }

@@ -19,8 +19,8 @@ enum class Owner {
   kSoftokn,  ///< NSS's own token, over the same kind of database as ours
 };
 
-/// Where our store's key is: who does what it does.
-enum class KeyPlace { kSoftware, kCsp, kCng };
+/// Who does what our key does.
+enum class KeptBy { kSoftware, kCsp, kCng };
 
 struct BuiltStore;
 
@@ -31,7 +31,7 @@ struct Store {
   std::string password;  ///< that C_Login asks for; empty: none is needed
   std::function<void(BuiltStore&)> build;
   bool sturdy = false;  ///< whether Sturdy's tests, which take long, run over it
-  KeyPlace place = KeyPlace::kSoftware;
+  KeptBy place = KeptBy::kSoftware;
 
   bool rsa() const { return key.starts_with("rsa:"); }
   bool ec() const { return key.starts_with("ec:"); }

@@ -61,14 +61,14 @@ void build_cng(BuiltStore& built) {
 
 std::vector<Store> system_stores() {
   return {
-      {"my_rsa", Owner::kOurs, "rsa:2048", "", build_csp, true, KeyPlace::kCsp},
-      {"my_rsa_old", Owner::kOurs, "rsa:2048", "", build_old_csp, false, KeyPlace::kCsp},
-      {"my_renewed", Owner::kOurs, "rsa:2048", "", build_renewed, false, KeyPlace::kCsp},
-      {"my_mixed", Owner::kOurs, "rsa:2048", "", build_mixed, false, KeyPlace::kCsp},
-      {"my_rsa_NcryptDouble", Owner::kOurs, "rsa:2048", "", build_cng, false, KeyPlace::kCng},
-      {"my_p256_NcryptDouble", Owner::kOurs, "ec:P-256", "", build_cng, true, KeyPlace::kCng},
-      {"my_p384_NcryptDouble", Owner::kOurs, "ec:P-384", "", build_cng, false, KeyPlace::kCng},
-      {"my_p521_NcryptDouble", Owner::kOurs, "ec:P-521", "", build_cng, false, KeyPlace::kCng},
+      {"my_rsa", Owner::kOurs, "rsa:2048", "", build_csp, true, KeptBy::kCsp},
+      {"my_rsa_old", Owner::kOurs, "rsa:2048", "", build_old_csp, false, KeptBy::kCsp},
+      {"my_renewed", Owner::kOurs, "rsa:2048", "", build_renewed, false, KeptBy::kCsp},
+      {"my_mixed", Owner::kOurs, "rsa:2048", "", build_mixed, false, KeptBy::kCsp},
+      {"my_rsa_NcryptDouble", Owner::kOurs, "rsa:2048", "", build_cng, false, KeptBy::kCng},
+      {"my_p256_NcryptDouble", Owner::kOurs, "ec:P-256", "", build_cng, true, KeptBy::kCng},
+      {"my_p384_NcryptDouble", Owner::kOurs, "ec:P-384", "", build_cng, false, KeptBy::kCng},
+      {"my_p521_NcryptDouble", Owner::kOurs, "ec:P-521", "", build_cng, false, KeptBy::kCng},
   };
 }
 
