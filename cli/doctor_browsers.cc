@@ -28,7 +28,7 @@ Line firefox_line(const std::vector<BrowserDatabase>& databases, bool by_policy)
   const std::string subject = "firefox";
   if (by_policy) return {Finding::kOk, subject, "has the module, by its policies", {}};
   const auto all = static_cast<std::size_t>(std::ranges::count_if(
-      databases, [](const BrowserDatabase& database) { return database.own || database.module; }));
+      databases, [](const BrowserDatabase& database) { return !database.source.empty() || database.module; }));
   if (all == databases.size())
     return {Finding::kOk, subject, fmt::format("has the certificate in all {} profiles", all), {}};
   return {Finding::kOff, subject, fmt::format("has the certificate in {} of {} profiles", all, databases.size()),
@@ -38,7 +38,7 @@ Line firefox_line(const std::vector<BrowserDatabase>& databases, bool by_policy)
 }  // namespace
 
 BrowserDatabase look_at(const std::string& folder, const Snapshot* snapshot) {
-  BrowserDatabase found{folder, snapshot != nullptr && holds_identity(*snapshot, folder), false, {}, {}};
+  BrowserDatabase found{folder, snapshot != nullptr ? other_source(*snapshot, folder) : std::string(), false, {}, {}};
   const std::string path = folder + "/pkcs11.txt";
   const auto text = read_if_there(path);
   if (!text) {
@@ -60,9 +60,12 @@ BrowserDatabase look_at(const std::string& folder, const Snapshot* snapshot) {
 
 std::vector<Line> troubles(const std::string& subject, const BrowserDatabase& database) {
   if (!database.error.empty()) return {{Finding::kProblem, subject, database.error, {}}};
-  if (database.own && database.module) {
+  if (!database.source.empty() && database.module) {
     return {{Finding::kProblem, subject,
-             database.folder + " holds the certificate and names the module too, so that it is shown twice",
+             database.source == database.folder
+                 ? database.folder + " holds the certificate and names the module too, so that it is shown twice"
+                 : database.source + " holds the certificate and " + database.folder +
+                       " names the module too, so that it is shown twice",
              "devtrust unsetup " + subject}};
   }
   if (!database.gone.empty()) {

@@ -11,7 +11,7 @@ namespace devtrust::cli {
 
 struct BrowserDatabase {
   std::string folder;
-  bool own = false;         // it holds the certificate itself
+  std::string source;       // where the browser has the certificate from without us; empty: nowhere
   bool module = false;      // it names our module
   std::string gone, error;  // the module's file that is not there; why pkcs11.txt cannot be read
 };

@@ -41,7 +41,7 @@ void examine_database(const Snapshot* snapshot, std::vector<Line>& lines) {
   const auto wrong = troubles(subject, database);
   if (!wrong.empty()) {
     lines.insert(lines.end(), wrong.begin(), wrong.end());
-  } else if (database.own) {
+  } else if (!database.source.empty()) {
     lines.push_back({Finding::kOk, subject, "reads " + database.folder + ", which holds the certificate", {}});
   } else if (database.module) {
     lines.push_back({Finding::kOk, subject, "has the module, by " + database.folder, {}});

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <new>
 
+#include "cli/file_system.h"
 #include "identity/process.h"
 #include "identity/trusted_file.h"
 
@@ -109,11 +110,11 @@ ChainReport explain(X509_STORE_CTX* context, const X509* leaf) {
 
 }  // namespace
 
-std::string system_roots_file() { return system_config_folder() + "/roots.pem"; }
+std::string system_roots_file() { return text_of(path_of(system_config_folder() + "/roots.pem")); }
 
 std::string user_roots_file() {
   const std::string home = config_home();
-  return home.empty() ? std::string() : home + "/devtrust/roots.pem";
+  return home.empty() ? std::string() : text_of(path_of(home + "/devtrust/roots.pem"));
 }
 
 Trust Trust::load(const Config& config) {

@@ -1,7 +1,6 @@
 #include "cli/setup/browser_database.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -84,13 +83,13 @@ Result<void> take_module(Plan& plan, const std::string& database) {
   return {};
 }
 
-void note_own_database(Plan& plan, const std::string& database, const std::string& target) {
-  plan.notes.push_back(database + " holds the certificate itself, so the browser shows it without our module.");
+void note_other_source(Plan& plan, const std::string& source, const std::string& database, const std::string& target) {
+  plan.notes.push_back(source + " holds the certificate itself, so the browser shows it without our module.");
   if (names_module(database)) {
     plan.notes.push_back(
-        fmt::format("It names our module as well, so the certificate is shown twice: `devtrust unsetup {}` takes the "
+        fmt::format("{} names our module as well, so the certificate is shown twice: `devtrust unsetup {}` takes the "
                     "module out.",
-                    target));
+                    source == database ? "It" : database, target));
   }
 }
 
@@ -99,15 +98,15 @@ bool changes_since(const Plan& plan, std::size_t first) {
                      [](const FileChange& change) { return !change.empty(); });
 }
 
-bool holds_identity(const Snapshot& snapshot, const std::string& database) {
-  return std::ranges::any_of(snapshot.profiles(), [&](const Profile& profile) {
+std::string other_source(const Snapshot& snapshot, const std::string& database) {
+  for (const Profile& profile : snapshot.profiles()) {
     const auto& identities = snapshot.identities(profile.name);
     const auto current = snapshot.current(profile.name, current_time());
     const IdentityPtr shown = current ? *current : identities.empty() ? nullptr : identities.front();
-    std::error_code error;
-    return shown && shown->store_kind == "nss" &&
-           std::filesystem::equivalent(path_of(shown->location), path_of(database), error);
-  });
+    if (shown == nullptr) continue;
+    if (std::string source = where_browsers_read(*shown, database); !source.empty()) return source;
+  }
+  return {};
 }
 
 }  // namespace devtrust::cli

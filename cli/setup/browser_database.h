@@ -21,11 +21,14 @@ void note_password(const Device& device, Plan& plan);
 /// Adds the module to one database.
 Result<void> add_module(Plan& plan, const std::string& database, const std::string& module);
 Result<void> take_module(Plan& plan, const std::string& database);
-void note_own_database(Plan& plan, const std::string& database, const std::string& target);
+void note_other_source(Plan& plan, const std::string& source, const std::string& database, const std::string& target);
 /// Whether a change after the first so many is one.
 bool changes_since(const Plan& plan, std::size_t first);
 
-/// Whether the certificate that the module would show is in this database, so that the browser shows it without.
-bool holds_identity(const Snapshot& snapshot, const std::string& database);
+/// Where a browser with this database has the certificate from that the module would show: the database itself, or a
+/// store of the system's that browsers read. Empty where it needs the module.
+std::string other_source(const Snapshot& snapshot, const std::string& database);
+/// The same of one identity, by what browsers read on this system.
+std::string where_browsers_read(const Identity& identity, const std::string& database);
 
 }  // namespace devtrust::cli

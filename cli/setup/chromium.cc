@@ -111,8 +111,8 @@ Result<Plan> plan_chromium_setup(const SetupOptions& options) {
   if (!device) return fail(device);
   Plan plan;
   const std::string database = chromium_database();
-  if (holds_identity(*device->snapshot, database)) {
-    note_own_database(plan, database, "chromium");
+  if (const std::string source = other_source(*device->snapshot, database); !source.empty()) {
+    note_other_source(plan, source, database, "chromium");
   } else if (auto added = add_module(plan, database, *module); !added) {
     return fail(added);
   }

@@ -76,8 +76,8 @@ Result<Plan> plan_firefox_setup(const SetupOptions& options) {
   Plan plan;
   for (const std::string& folder : folders) {
     const std::size_t first = plan.changes.size();
-    if (holds_identity(*device->snapshot, folder)) {
-      note_own_database(plan, folder, "firefox");
+    if (const std::string source = other_source(*device->snapshot, folder); !source.empty()) {
+      note_other_source(plan, source, folder, "firefox");
     } else if (auto added = add_module(plan, folder, *module); !added) {
       return fail(added);
     }

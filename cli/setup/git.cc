@@ -132,7 +132,8 @@ Result<void> plan_trust(const Config& config, const Identity& identity, bool sys
     return {};
   }
   const auto& roots = config.verify.roots;
-  if (!roots.empty() && std::ranges::find(roots, path) == roots.end()) {
+  if (!roots.empty() &&
+      std::ranges::none_of(roots, [&path](const std::string& named) { return path_of(named) == path_of(path); })) {
     return fail(ErrorCode::kInvalidConfig, "verify.roots in " + config.files.back() + " names other files than " +
                                                path + ": add this one there, or leave the roots alone with --no-trust");
   }

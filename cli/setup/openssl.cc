@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/file_system.h"
 #include "cli/files.h"
 #include "cli/openssl_conf.h"
 #include "cli/programs.h"
@@ -78,7 +79,7 @@ Result<Plan> plan_for_user(const std::string& provider) {
 
 }  // namespace
 
-std::string user_openssl_conf() { return config_home() + "/devtrust/openssl.cnf"; }
+std::string user_openssl_conf() { return text_of(path_of(config_home() + "/devtrust/openssl.cnf")); }
 
 std::string provider_named_in(const std::string& file) {
   const auto text = read_if_there(file);
