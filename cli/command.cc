@@ -33,6 +33,7 @@ class Command {
  public:
   Command() : app_("The device-trust certificate of this machine, for the programs that cannot find it.", "devtrust") {
     app_.set_version_flag("-v,--version", std::string("devtrust ") + DEVTRUST_VERSION);
+    app_.allow_windows_style_options(false);  // on every system a file may be named from the root
     app_.require_subcommand(1);
     app_.set_help_all_flag("--help-all", "Print the help of all commands and exit");
     add_list();

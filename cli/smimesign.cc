@@ -264,6 +264,7 @@ int smimesign_main(int argc, char** argv) {
   std::string keyid_format;
   CLI::App app("Sign and verify with the device certificate, by smimesign's command line.", "devtrust-smimesign");
   app.set_version_flag("-v,--version", std::string("devtrust-smimesign ") + DEVTRUST_VERSION);
+  app.allow_windows_style_options(false);  // git names its files from the root
   app.add_flag("-s,--sign", options.sign, "make a signature");
   app.add_flag("--verify", options.verify, "verify a signature");
   app.add_flag("--list-keys", options.list_keys, "show the identities that can sign");
