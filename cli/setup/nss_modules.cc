@@ -44,8 +44,8 @@ bool only_newlines(std::string_view text) { return text.find_first_not_of('\n') 
 }  // namespace
 
 bool NssModule::is_devtrust() const {
-  const std::string_view file = std::string_view(library).substr(library.rfind('/') + 1);
-  return file == "devtrust-pkcs11.so" || file == "devtrust-p11-kit.so";
+  const std::string_view file = std::string_view(library).substr(library.find_last_of("/\\") + 1);
+  return file == "devtrust-pkcs11.so" || file == "devtrust-p11-kit.so" || file == "devtrust-pkcs11.dll";
 }
 
 Result<std::vector<NssModule>> nss_modules(std::string_view text) {
