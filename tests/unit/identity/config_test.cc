@@ -277,7 +277,7 @@ TEST(Config, BracketsAndDotsInStringsAndCommentsDoNotNest) {
             "");
 }
 
-fs::path source_folder() { return fs::path(__FILE__).parent_path().parent_path().parent_path().parent_path(); }
+fs::path source_folder() { return DEVTRUST_SOURCE; }
 
 TEST(Config, TheInstalledExampleIsTheDefaultAndItsExamplesAreGood) {
   const std::string example = read_file(source_folder() / "conf" / "config.toml");
