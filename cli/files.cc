@@ -70,7 +70,8 @@ TemporaryFile::~TemporaryFile() {
 TemporaryFolder::TemporaryFolder(const std::string& name, const std::vector<std::string>& parents) {
   for (const std::string& parent : parents) {
     if (parent.empty()) continue;
-    path_ = parent + "/devtrust-" + name + "-XXXXXX";
+    path_ = parent;
+    path_.append("/devtrust-").append(name).append("-XXXXXX");
     if (make_unique_folder(path_)) return;
   }
   path_.clear();

@@ -88,7 +88,7 @@ std::vector<std::string> environment_with(const Variables& variables) {
     if (std::ranges::none_of(variables, [name](const auto& variable) { return variable.first == name; }))
       all.emplace_back(text);
   }
-  for (const auto& [name, value] : variables) all.push_back(name + '=' + value);
+  for (const auto& [name, value] : variables) all.emplace_back(name).append(1, '=').append(value);
   return all;
 }
 

@@ -1,7 +1,5 @@
 #include "identity/trace.h"
 
-#include <memory>
-
 #include "identity/append_file.h"
 #include "identity/bytes.h"
 #include "identity/process.h"
@@ -25,11 +23,17 @@ struct Target {
 std::atomic<const Target*> newest{nullptr};
 std::atomic<const Target*> chosen{nullptr};
 
-/// Null where it cannot be written to.
-std::unique_ptr<Target> open_target(const std::string& destination) {
-  if (destination == "1") return std::make_unique<Target>(Target{destination, AppendFile::standard_error()});
-  auto file = AppendFile::open(expand_home(destination));
-  return file ? std::make_unique<Target>(Target{destination, *std::move(file)}) : nullptr;
+Result<AppendFile> open_file(const std::string& destination) {
+  if (destination == "1") return AppendFile::standard_error();
+  return AppendFile::open(expand_home(destination));
+}
+
+const Target* keep(const std::string& destination, AppendFile file) {
+  auto* const target = new Target{destination, std::move(file)};  // for ever
+  target->older = newest.load(std::memory_order_acquire);
+  while (!newest.compare_exchange_weak(target->older, target, std::memory_order_acq_rel)) {
+  }
+  return target;
 }
 
 const Target* select(const std::string& destination) {
@@ -39,12 +43,7 @@ const Target* select(const std::string& destination) {
       if (target->destination == destination && target->file.usable()) break;
     }
     if (target == nullptr) {
-      if (auto opened = open_target(destination)) {
-        opened->older = newest.load(std::memory_order_acquire);
-        while (!newest.compare_exchange_weak(opened->older, opened.get(), std::memory_order_acq_rel)) {
-        }
-        target = opened.release();
-      }
+      if (auto file = open_file(destination)) target = keep(destination, *std::move(file));
     }
   }
   chosen.store(target, std::memory_order_release);

@@ -152,7 +152,7 @@ std::string policy_file(const std::string& folder) { return folder + '/' + kPoli
 std::string rival(const std::string& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path_of(folder), error)) {
-    const std::string path = text_of(entry.path());
+    std::string path = text_of(entry.path());
     if (path == policy_file(folder)) continue;
     const auto text = read_if_there(path);
     if (!text || !*text) continue;

@@ -28,7 +28,7 @@ Result<void> put_into_session(Plan& plan, const MarkedBlock& block, const std::s
   const std::string shell = login_file(home_directory());
   if (auto put = plan.put(block, session_file(), variable + '\n', 0644, false); !put) return put;
   if (auto put = plan.put(block, shell, "export " + variable + '\n', 0644, false); !put) return put;
-  for (const std::string& file : {session_file(), shell}) plan.done.push_back(file + ": " + variable);
+  for (std::string file : {session_file(), shell}) plan.done.push_back(file.append(": ").append(variable));
   plan.notes.push_back("It counts from the next login on. In a shell that runs already: export " + variable);
   return {};
 }

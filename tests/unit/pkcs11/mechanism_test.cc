@@ -13,8 +13,6 @@ namespace devtrust::pkcs11 {
 namespace {
 
 using devtrust::testing::make_key;
-using ::testing::Contains;
-using ::testing::Not;
 
 /// A new one, or for RSA, which takes long to make, the one of this size.
 PublicKey public_key(const std::string& type) {
