@@ -1,5 +1,6 @@
 #include "tests/support/pki.h"
 
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <stdexcept>
@@ -30,12 +31,12 @@ std::string date(int days_from_now) {
   const auto time = floor<seconds>(system_clock::now()) + days(days_from_now);
   const year_month_day day(floor<days>(time));
   const hh_mm_ss clock(time - floor<days>(time));
-  std::string text(sizeof "YYYYMMDDHHMMSSZ" - 1, '\0');
-  static_cast<void>(std::snprintf(text.data(), text.size() + 1, "%04d%02u%02u%02d%02d%02dZ", int{day.year()},
+  std::array<char, 48> text{};  // with room for what the compiler believes that numbers may be
+  static_cast<void>(std::snprintf(text.data(), text.size(), "%04d%02u%02u%02d%02d%02dZ", int{day.year()},
                                   unsigned{day.month()}, unsigned{day.day()}, static_cast<int>(clock.hours().count()),
                                   static_cast<int>(clock.minutes().count()),
                                   static_cast<int>(clock.seconds().count())));
-  return text;
+  return text.data();
 }
 
 std::string escaped(const std::string& common_name) {
