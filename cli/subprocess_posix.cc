@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "cli/exec_pointers.h"
 #include "cli/subprocess.h"
 
 namespace devtrust::cli {
@@ -71,14 +72,6 @@ void exchange(Pipe& input, std::string_view given, Pipe& output, Pipe& errors, E
   }
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  list.reserve(texts.size() + 1);
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
 /// Our own, with these in the place of those that have the same name.
 std::vector<std::string> environment_with(const Variables& variables) {
   std::vector<std::string> all;
@@ -94,9 +87,9 @@ std::vector<std::string> environment_with(const Variables& variables) {
 
 Result<pid_t> spawn(std::vector<std::string> argv, const Variables& variables,
                     const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes) {
-  const std::vector<char*> arguments = pointers(argv);
+  const std::vector<char*> arguments = exec_pointers(argv);
   std::vector<std::string> settings = environment_with(variables);
-  const std::vector<char*> environment = pointers(settings);
+  const std::vector<char*> environment = exec_pointers(settings);
   pid_t process = 0;
   const int error = posix_spawnp(&process, arguments[0], actions, attributes, arguments.data(), environment.data());
   if (error == 0) return process;

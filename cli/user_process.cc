@@ -15,6 +15,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cli/exec_pointers.h"
 #include "cli/output.h"
 
 namespace devtrust::cli {
@@ -22,14 +23,6 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = std::size_t{16} << 20U;
 constexpr std::string_view kRefused = "!";  // no JSON begins so; after it the step and errno
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  list.reserve(texts.size() + 1);
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
 
 [[noreturn]] void refuse(char step) {
   write_all(STDOUT_FILENO, fmt::format("{}{}{}", kRefused, step, errno));
@@ -85,8 +78,8 @@ Result<UserProcess> UserProcess::start(const User& user, const std::vector<std::
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> settings{"HOME=" + user.home, "USER=" + user.name, "LOGNAME=" + user.name,
                                     "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"};
-  const std::vector<char*> argv = pointers(words);
-  const std::vector<char*> variables = pointers(settings);
+  const std::vector<char*> argv = exec_pointers(words);
+  const std::vector<char*> variables = exec_pointers(settings);
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0)
     return fail(ErrorCode::kInternal, std::string("no pipe: ") + std::strerror(errno));
