@@ -1,7 +1,7 @@
 // PKCS#11 3.0 §5.5 "Slot and token management functions".
 #include <algorithm>
-#include <atomic>
 #include <cstring>
+#include <future>
 #include <thread>
 
 #include "tests/conformance/fixture.h"
@@ -265,14 +265,13 @@ TEST_P(SlotToken, SlotEvents) {
 TEST_P(SlotToken, FinalizeWakesWhoeverWaitsForAnEvent) {
   if (!holds(Rule::kSlotEvents)) return;
   CK_RV rv = CKR_OK;
-  std::atomic<bool> begun = false;
+  std::promise<void> begun;
   std::thread waiting([&] {
     CK_SLOT_ID slot = 0;
-    begun = true;
-    begun.notify_one();
+    begun.set_value();
     rv = f_->C_WaitForSlotEvent(0, &slot, nullptr);
   });
-  begun.wait(false);
+  begun.get_future().wait();
   EXPECT_THAT(f_->C_Finalize(nullptr), ok());
   waiting.join();
   EXPECT_THAT(rv, RvIs(CKR_CRYPTOKI_NOT_INITIALIZED));

@@ -2,6 +2,8 @@
 // loaded and unloaded.
 #include <array>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -180,7 +182,9 @@ TEST_P(Sturdy, ManyThreadsShareASession) {
 
 TEST_P(Sturdy, FinalizeUnderLoad) {
   std::atomic<bool> stop = false;
-  std::atomic<int> signatures = 0;
+  std::mutex mutex;  // and a condition: of an atomic's notifications libstdc++ 12 loses some on Windows
+  std::condition_variable signed_one;
+  int signatures = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
@@ -191,13 +195,17 @@ TEST_P(Sturdy, FinalizeUnderLoad) {
                               CKR_USER_NOT_LOGGED_IN}));
         if (rv != CKR_OK) continue;
         EXPECT_TRUE(verifies(signature));
+        const std::lock_guard lock(mutex);
         ++signatures;
-        signatures.notify_one();
+        signed_one.notify_one();
       }
     });
   }
   for (int i = 0; i < 50; ++i) {
-    signatures.wait(signatures);  // one more, so that there is a load
+    {
+      std::unique_lock lock(mutex);
+      signed_one.wait(lock, [&, before = signatures] { return signatures != before; });  // so that there is a load
+    }
     EXPECT_THAT(f_->C_Finalize(nullptr), ok());
     initialize();
   }
