@@ -47,15 +47,7 @@ void build_mixed(BuiltStore& built) {
   store.add_with_csp_key(built.leaf);
 }
 
-/// wine's key storage provider keeps nothing and knows no EC: tests/support/ncrypt_double.cc stands for it.
-void build_cng(BuiltStore& built) {
-  WindowsStore& store = windows_store(built);
-  const Leaf& leaf = make_leaf(built);
-  const std::string container = "devtrust-conformance";
-  write_file(built.folder / (container + ".pem"), read_file(leaf.key));
-  built.environment["NCRYPT_DOUBLE_KEYS"] = built.folder.path().string();
-  store.add_with_cng_key(leaf, container);
-}
+void build_cng(BuiltStore& built) { windows_store(built).add_with_cng_key(make_leaf(built)); }
 
 }  // namespace
 
@@ -65,10 +57,10 @@ std::vector<Store> system_stores() {
       {"my_rsa_old", Owner::kOurs, "rsa:2048", "", build_old_csp, false, KeptBy::kCsp},
       {"my_renewed", Owner::kOurs, "rsa:2048", "", build_renewed, false, KeptBy::kCsp},
       {"my_mixed", Owner::kOurs, "rsa:2048", "", build_mixed, false, KeptBy::kCsp},
-      {"my_rsa_NcryptDouble", Owner::kOurs, "rsa:2048", "", build_cng, false, KeptBy::kCng},
-      {"my_p256_NcryptDouble", Owner::kOurs, "ec:P-256", "", build_cng, true, KeptBy::kCng},
-      {"my_p384_NcryptDouble", Owner::kOurs, "ec:P-384", "", build_cng, false, KeptBy::kCng},
-      {"my_p521_NcryptDouble", Owner::kOurs, "ec:P-521", "", build_cng, false, KeptBy::kCng},
+      {"my_rsa_" DEVTRUST_CNG, Owner::kOurs, "rsa:2048", "", build_cng, false, KeptBy::kCng},
+      {"my_p256_" DEVTRUST_CNG, Owner::kOurs, "ec:P-256", "", build_cng, true, KeptBy::kCng},
+      {"my_p384_" DEVTRUST_CNG, Owner::kOurs, "ec:P-384", "", build_cng, false, KeptBy::kCng},
+      {"my_p521_" DEVTRUST_CNG, Owner::kOurs, "ec:P-521", "", build_cng, false, KeptBy::kCng},
   };
 }
 

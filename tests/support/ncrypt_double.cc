@@ -1,7 +1,8 @@
 // An ncrypt.dll for tests where the system's own keeps no keys (wine): key storage provider and keys over libcrypto.
-// The key named NAME is NAME.pem in the folder that NCRYPT_DOUBLE_KEYS names; NAME.properties, if it is there, has
-// lines `property=value` for NCryptGetProperty, and `asks=yes` where a use of the key would ask the user. It answers
-// the calls that backends/wincert makes as Windows does, and refuses parameters that Windows refuses.
+// It keeps keys as long as it is loaded. NAME.properties in the folder that NCRYPT_DOUBLE_PROPERTIES names, if it is
+// there, has lines `property=value` for NCryptGetProperty of the key NAME, and `asks=yes` where a use of the key would
+// ask the user. It answers the calls that backends/wincert and tests/support/windows_store.cc make as Windows does, and
+// refuses parameters that Windows refuses.
 #define NCRYPTAPI
 #include <windows.h>
 
@@ -12,7 +13,6 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include <algorithm>
@@ -23,7 +23,6 @@
 #include <map>
 #include <mutex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -33,14 +32,15 @@ enum class Kind { kProvider, kKey, kSecret };
 struct Object {
   Kind kind;
   EVP_PKEY* key = nullptr;  // kKey
-  bool has_private = false;
   bool stale = false;
+  std::wstring name = {};  // of a persistent key
   std::map<std::string, std::string> properties = {};
   std::vector<unsigned char> secret = {};  // kSecret
 };
 
 std::mutex mutex;  // guards what follows
 std::set<Object*> objects;
+std::map<std::wstring, EVP_PKEY*> kept;
 
 Object* add(Object object) {
   auto* made = new Object(std::move(object));
@@ -101,6 +101,41 @@ bool forbidden(const Object& object, DWORD flags) {
   return asks != object.properties.end() && asks->second == "yes" && (flags & NCRYPT_SILENT_FLAG) != 0;
 }
 
+/// What a key is made of.
+class Parameters {
+ public:
+  Parameters() = default;
+  ~Parameters() {
+    OSSL_PARAM_BLD_free(builder_);
+    for (BIGNUM* number : numbers_) BN_free(number);
+  }
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+  void add(const char* name, const char* text) { OSSL_PARAM_BLD_push_utf8_string(builder_, name, text, 0); }
+  void add(const char* name, const std::vector<unsigned char>& octets) {
+    OSSL_PARAM_BLD_push_octet_string(builder_, name, octets.data(), octets.size());
+  }
+  void add_number(const char* name, BIGNUM* number) {
+    numbers_.push_back(number);
+    OSSL_PARAM_BLD_push_BN(builder_, name, number);
+  }
+  EVP_PKEY* key(const char* type, int selection) const {
+    OSSL_PARAM* params = OSSL_PARAM_BLD_to_param(builder_);
+    EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr);
+    EVP_PKEY* made = nullptr;
+    if (EVP_PKEY_fromdata_init(context) <= 0 || EVP_PKEY_fromdata(context, &made, selection, params) <= 0) {
+      made = nullptr;
+    }
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    return made;
+  }
+
+ private:
+  OSSL_PARAM_BLD* const builder_ = OSSL_PARAM_BLD_new();
+  std::vector<BIGNUM*> numbers_;
+};
+
 struct Context {
   explicit Context(EVP_PKEY* key) : get(EVP_PKEY_CTX_new(key, nullptr)) {}
   ~Context() { EVP_PKEY_CTX_free(get); }
@@ -143,20 +178,18 @@ SECURITY_STATUS WINAPI NCryptOpenKey(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HAN
                                      DWORD /*legacy_spec*/, DWORD flags) {
   if (find(provider, Kind::kProvider) == nullptr) return NTE_INVALID_HANDLE;
   if ((flags & ~DWORD{NCRYPT_SILENT_FLAG | NCRYPT_MACHINE_KEY_FLAG}) != 0) return NTE_BAD_FLAGS;
-  std::vector<wchar_t> folder(32768);
-  GetEnvironmentVariableW(L"NCRYPT_DOUBLE_KEYS", folder.data(), static_cast<DWORD>(folder.size()));
-  const std::string path = narrow(folder.data()) + '/' + narrow(name);
   Object object{Kind::kKey};
-  object.has_private = true;
-  std::ifstream pem(path + ".pem", std::ios::binary);
-  std::ostringstream text;
-  text << pem.rdbuf();
-  const std::string content = text.str();
-  BIO* bio = BIO_new_mem_buf(content.data(), static_cast<int>(content.size()));
-  object.key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
-  BIO_free(bio);
-  if (object.key == nullptr) return NTE_BAD_KEYSET;
-  std::ifstream properties(path + ".properties");
+  {
+    const std::lock_guard guard(mutex);
+    const auto found = kept.find(name);
+    if (found == kept.end()) return NTE_BAD_KEYSET;
+    object.key = found->second;
+    EVP_PKEY_up_ref(object.key);
+  }
+  object.name = name;
+  std::vector<wchar_t> folder(32768);
+  GetEnvironmentVariableW(L"NCRYPT_DOUBLE_PROPERTIES", folder.data(), static_cast<DWORD>(folder.size()));
+  std::ifstream properties(narrow(folder.data()) + '/' + narrow(name) + ".properties");
   for (std::string line; std::getline(properties, line);) {
     const auto equals = line.find('=');
     object.properties[line.substr(0, equals)] = line.substr(equals + 1);
@@ -242,20 +275,113 @@ SECURITY_STATUS WINAPI NCryptImportKey(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_H
   if (group == nullptr || size != sizeof header + 2 * header.cbKey) return NTE_BAD_DATA;
   std::vector<unsigned char> point{4};
   point.insert(point.end(), data + sizeof header, data + size);
-  OSSL_PARAM_BLD* builder = OSSL_PARAM_BLD_new();
-  OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
-  OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size());
-  OSSL_PARAM* params = OSSL_PARAM_BLD_to_param(builder);
-  EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr);
+  Parameters parameters;
+  parameters.add(OSSL_PKEY_PARAM_GROUP_NAME, group);
+  parameters.add(OSSL_PKEY_PARAM_PUB_KEY, point);
   Object object{Kind::kKey};
-  EVP_PKEY_fromdata_init(context);
-  EVP_PKEY_fromdata(context, &object.key, EVP_PKEY_PUBLIC_KEY, params);
-  EVP_PKEY_CTX_free(context);
-  OSSL_PARAM_free(params);
-  OSSL_PARAM_BLD_free(builder);
+  object.key = parameters.key("EC", EVP_PKEY_PUBLIC_KEY);
   if (object.key == nullptr) return NTE_BAD_DATA;
   *key = reinterpret_cast<ULONG_PTR>(add(std::move(object)));
   return ERROR_SUCCESS;
+}
+
+SECURITY_STATUS WINAPI NCryptCreatePersistedKey(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE* key, LPCWSTR algorithm,
+                                                LPCWSTR name, DWORD /*legacy_spec*/, DWORD flags) {
+  if (find(provider, Kind::kProvider) == nullptr) return NTE_INVALID_HANDLE;
+  if ((flags & ~DWORD{NCRYPT_OVERWRITE_KEY_FLAG | NCRYPT_MACHINE_KEY_FLAG}) != 0) return NTE_BAD_FLAGS;
+  if (narrow(algorithm) != "RSA" && !narrow(algorithm).starts_with("ECDSA_P")) return NTE_NOT_SUPPORTED;
+  if (name == nullptr) return NTE_INVALID_PARAMETER;
+  const std::lock_guard guard(mutex);
+  if (kept.contains(name) && (flags & NCRYPT_OVERWRITE_KEY_FLAG) == 0) return NTE_EXISTS;
+  auto* made = new Object{Kind::kKey};
+  made->name = name;
+  objects.insert(made);
+  *key = reinterpret_cast<ULONG_PTR>(made);
+  return ERROR_SUCCESS;
+}
+
+/// Of a key that is not finished: its value.
+SECURITY_STATUS WINAPI NCryptSetProperty(NCRYPT_HANDLE handle, LPCWSTR property, PBYTE data, DWORD size,
+                                         DWORD /*flags*/) {
+  Object* object = find(handle, Kind::kKey);
+  if (object == nullptr) return NTE_INVALID_HANDLE;
+  if (object->key != nullptr) return NTE_BAD_KEY_STATE;
+  const unsigned char* at = data;
+  const unsigned char* const end = data + size;
+  const auto next = [&](std::size_t count) -> BIGNUM* {
+    if (static_cast<std::size_t>(end - at) < count) return nullptr;
+    BIGNUM* value = BN_bin2bn(at, static_cast<int>(count), nullptr);
+    at += count;
+    return value;
+  };
+  Parameters parameters;
+  if (narrow(property) == "RSAFULLPRIVATEBLOB") {
+    BCRYPT_RSAKEY_BLOB header{};
+    if (size < sizeof header) return NTE_BAD_DATA;
+    std::memcpy(&header, data, sizeof header);
+    at += sizeof header;
+    if (header.Magic != BCRYPT_RSAFULLPRIVATE_MAGIC) return NTE_BAD_DATA;
+    for (const auto& [name, count] :
+         std::initializer_list<std::pair<const char*, ULONG>>{{OSSL_PKEY_PARAM_RSA_E, header.cbPublicExp},
+                                                              {OSSL_PKEY_PARAM_RSA_N, header.cbModulus},
+                                                              {OSSL_PKEY_PARAM_RSA_FACTOR1, header.cbPrime1},
+                                                              {OSSL_PKEY_PARAM_RSA_FACTOR2, header.cbPrime2},
+                                                              {OSSL_PKEY_PARAM_RSA_EXPONENT1, header.cbPrime1},
+                                                              {OSSL_PKEY_PARAM_RSA_EXPONENT2, header.cbPrime2},
+                                                              {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, header.cbPrime1},
+                                                              {OSSL_PKEY_PARAM_RSA_D, header.cbModulus}}) {
+      BIGNUM* value = next(count);
+      if (value == nullptr) return NTE_BAD_DATA;
+      parameters.add_number(name, value);
+    }
+    object->key = at == end ? parameters.key("RSA", EVP_PKEY_KEYPAIR) : nullptr;
+  } else if (narrow(property) == "ECCPRIVATEBLOB") {
+    BCRYPT_ECCKEY_BLOB header{};
+    if (size < sizeof header) return NTE_BAD_DATA;
+    std::memcpy(&header, data, sizeof header);
+    at += sizeof header;
+    const char* group = header.dwMagic == BCRYPT_ECDSA_PRIVATE_P256_MAGIC && header.cbKey == 32   ? "P-256"
+                        : header.dwMagic == BCRYPT_ECDSA_PRIVATE_P384_MAGIC && header.cbKey == 48 ? "P-384"
+                        : header.dwMagic == BCRYPT_ECDSA_PRIVATE_P521_MAGIC && header.cbKey == 66 ? "P-521"
+                                                                                                  : nullptr;
+    if (group == nullptr || size != sizeof header + std::size_t{3} * header.cbKey) return NTE_BAD_DATA;
+    std::vector<unsigned char> point{4};
+    point.insert(point.end(), at, at + std::size_t{2} * header.cbKey);
+    at += std::size_t{2} * header.cbKey;
+    parameters.add(OSSL_PKEY_PARAM_GROUP_NAME, group);
+    parameters.add(OSSL_PKEY_PARAM_PUB_KEY, point);
+    parameters.add_number(OSSL_PKEY_PARAM_PRIV_KEY, next(header.cbKey));
+    object->key = parameters.key("EC", EVP_PKEY_KEYPAIR);
+  } else {
+    return NTE_NOT_SUPPORTED;
+  }
+  return object->key != nullptr ? SECURITY_STATUS{ERROR_SUCCESS} : NTE_BAD_DATA;
+}
+
+SECURITY_STATUS WINAPI NCryptFinalizeKey(NCRYPT_KEY_HANDLE handle, DWORD flags) {
+  if ((flags & ~DWORD{NCRYPT_SILENT_FLAG}) != 0) return NTE_BAD_FLAGS;
+  const Object* object = find(handle, Kind::kKey);
+  if (object == nullptr || object->key == nullptr || object->name.empty()) return NTE_INVALID_HANDLE;
+  const std::lock_guard guard(mutex);
+  EVP_PKEY_up_ref(object->key);
+  EVP_PKEY*& place = kept[object->name];
+  EVP_PKEY_free(place);
+  place = object->key;
+  return ERROR_SUCCESS;
+}
+
+SECURITY_STATUS WINAPI NCryptDeleteKey(NCRYPT_KEY_HANDLE handle, DWORD /*flags*/) {
+  const Object* object = find(handle, Kind::kKey);
+  if (object == nullptr) return NTE_INVALID_HANDLE;
+  {
+    const std::lock_guard guard(mutex);
+    const auto found = kept.find(object->name);
+    if (found != kept.end()) {
+      EVP_PKEY_free(found->second);
+      kept.erase(found);
+    }
+  }
+  return NCryptFreeObject(handle);
 }
 
 SECURITY_STATUS WINAPI NCryptSignHash(NCRYPT_KEY_HANDLE handle, VOID* padding, PBYTE hash, DWORD hash_size, PBYTE out,

@@ -10,11 +10,14 @@
 
 namespace devtrust::testing {
 
-/// Adds to MY, CA and Root of the current user, and takes all of it away again at its end, keys included. There is one
-/// such store for all processes: tests that use it hold a lock on it (RESOURCE_LOCK windows-my).
+/// Adds to MY and CA of the current user and Root of the machine (Windows asks the user before it adds to the user's
+/// own), and takes all of it away again at its end, keys included. There is one such store for all processes: tests
+/// that use it hold a lock on it (RESOURCE_LOCK windows-my).
 class WindowsStore {
  public:
-  WindowsStore() = default;
+  /// The first one of a process removes what a process that was killed left behind: identities whose containers have
+  /// the names that this class gives.
+  WindowsStore();
   ~WindowsStore();
   WindowsStore(const WindowsStore&) = delete;
   WindowsStore& operator=(const WindowsStore&) = delete;
@@ -30,23 +33,29 @@ class WindowsStore {
   KeyPlace add_with_csp_key(const Leaf& leaf);
   /// The same in a provider that knows no SHA-2, as old programs make them (PROV_RSA_FULL).
   KeyPlace add_with_old_csp_key(const Leaf& leaf);
-  /// The leaf and its issuers, with a key that is said to be in CNG's software provider.
-  KeyPlace add_with_cng_key(const Leaf& leaf, const std::string& container);
+  /// The leaf with its key, RSA or EC, in CNG's software provider, and its issuers.
+  KeyPlace add_with_cng_key(const Leaf& leaf);
   /// The certificate goes; the key stays until the end.
   void remove(const Leaf& leaf);
 
   /// The same key as PEM has it, put into a new container of its own.
   KeyPlace import_csp_key(const std::filesystem::path& key, bool old_provider = false);
-  /// Deletes a container before the end.
-  void delete_csp_key(const KeyPlace& place);
+  /// The same in CNG's software provider; in `container`, if it is given, instead of the key there. EC keys are made
+  /// for ECDSA.
+  KeyPlace import_cng_key(const std::filesystem::path& key, const std::string& container = {});
+  /// Deletes a key before the end.
+  void delete_key(const KeyPlace& place);
 
  private:
   KeyPlace add_leaf(const Leaf& leaf, KeyPlace place);
+  std::string new_container();
+  void delete_keys();
   struct Added {
     std::string store, der;
   };
   std::vector<Added> added_;
-  std::vector<KeyPlace> containers_;
+  std::vector<KeyPlace> keys_;
+  int next_ = 0;  // container
 };
 
 /// What stands between a PEM file's first BEGIN and END.

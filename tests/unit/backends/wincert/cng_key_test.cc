@@ -32,17 +32,15 @@ class NcryptDouble : public ::testing::Test {
   static void TearDownTestSuite() { shared_.reset(); }
   NcryptDouble() {
     EXPECT_NE(handles_, nullptr) << "the system's own ncrypt.dll was loaded";
-    SetEnvironmentVariableW(L"NCRYPT_DOUBLE_KEYS", (folder_ / "keys").wstring().c_str());
-    std::filesystem::create_directory(folder_ / "keys");
+    SetEnvironmentVariableW(L"NCRYPT_DOUBLE_PROPERTIES", folder_.path().wstring().c_str());
   }
 
   /// The key of a leaf that is put into MY.
   std::shared_ptr<const PrivateKey> key(const std::string& type, const std::string& properties = {},
                                         const StoreConfig& config = {}) {
     const Leaf leaf = pki_.issue({.key = type});
-    testing::write_file(folder_ / "keys" / "container.pem", testing::read_file(leaf.key));
-    testing::write_file(folder_ / "keys" / "container.properties", properties);
-    my_.add_with_cng_key(leaf, "container");
+    place_ = my_.add_with_cng_key(leaf);
+    testing::write_file(folder_ / (place_.container + ".properties"), properties);
     source_ = windows_stores(config);
     const auto contents = source_->stores().at(0)->read();
     const auto certificate = Certificate::parse(as_bytes(testing::pem_der(leaf.certificate)));
@@ -70,6 +68,7 @@ class NcryptDouble : public ::testing::Test {
   Pki& pki_ = shared_->pki;
   const TempDir folder_;
   WindowsStore my_;
+  KeyPlace place_;  // of the newest key
   std::unique_ptr<StoreSource> source_;
 };
 
@@ -213,10 +212,10 @@ TEST_F(NcryptDouble, RefusesAKeyThatIsNotTheCertificatesOrIsGone) {
   const auto ec = key("ec:P-256");
   ASSERT_TRUE(ec);
   const Leaf other = pki_.issue({.key = "ec:P-256"});
-  testing::write_file(folder_ / "keys" / "container.pem", testing::read_file(other.key));
+  my_.import_cng_key(other.key, place_.container);
   EXPECT_EQ(ec->prepare().error().code, ErrorCode::kKeyMismatch);
   EXPECT_FALSE(ec->intact());
-  std::filesystem::remove(folder_ / "keys" / "container.pem");
+  my_.delete_key(place_);
   EXPECT_EQ(ec->prepare().error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(ec->intact());
 }

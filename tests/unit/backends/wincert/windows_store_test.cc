@@ -137,7 +137,7 @@ TEST_F(WindowsStoreTest, PromisesNothingThatACspCannotDo) {
   Bytes signature(256);
   const auto refused = key->sign(pkcs1(Digest::kNone), Bytes(33, 1), signature);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
   EXPECT_THAT(refused.error().message, HasSubstr(leaf.common_name));
   EXPECT_EQ(key->sign(pkcs1(Digest::kSha256), Bytes(20, 1), signature).error().code, ErrorCode::kInvalidArgument);
 }
@@ -189,7 +189,7 @@ TEST_F(WindowsStoreTest, RefusesAKeyThatIsNotTheCertificates) {
 
 TEST_F(WindowsStoreTest, SaysThatAContainerIsMissing) {
   const Leaf leaf = pki_.issue();
-  my_.delete_csp_key(my_.add_with_csp_key(leaf));
+  my_.delete_key(my_.add_with_csp_key(leaf));
   const auto key = key_of(read(), leaf);
   ASSERT_TRUE(key);
   EXPECT_FALSE(key->intact());
