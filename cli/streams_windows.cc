@@ -12,6 +12,7 @@
 namespace devtrust::cli {
 namespace {
 
+// NOLINTNEXTLINE(performance-no-int-to-ptr): the C runtime gives handles as numbers
 HANDLE handle_of(int descriptor) { return reinterpret_cast<HANDLE>(_get_osfhandle(descriptor)); }
 
 /// Neither closed, nor one of a program that has no console (-2).

@@ -47,7 +47,7 @@ struct Pipe {
 
 /// A word of a command line, as the C runtime takes it apart.
 std::wstring quoted(const std::string& word) {
-  const std::wstring text = to_utf16(word);
+  std::wstring text = to_utf16(word);
   if (!text.empty() && text.find_first_of(L" \t\n\v\"") == std::wstring::npos) return text;
   std::wstring out = L"\"";
   std::size_t backslashes = 0;
@@ -80,8 +80,9 @@ std::wstring environment_with(const Variables& variables) {
   std::vector<std::wstring> all;
   std::vector<std::wstring> names;
   for (const auto& [name, value] : variables) {
-    names.push_back(upper_case(to_utf16(name)));
-    all.push_back(to_utf16(name + '=' + value));
+    std::wstring& variable = all.emplace_back(to_utf16(name));
+    names.push_back(upper_case(variable));
+    variable.append(1, L'=').append(to_utf16(value));
   }
   wchar_t* own = GetEnvironmentStringsW();
   for (const wchar_t* at = own; at != nullptr && *at != L'\0'; at += all.back().size() + 1) {

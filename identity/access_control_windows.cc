@@ -5,8 +5,10 @@
 #include <aclapi.h>
 #include <sddl.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "identity/process.h"
@@ -29,19 +31,13 @@ bool is(PSID sid, const wchar_t* known) {
   return same;
 }
 
-bool trusted(PSID sid) {
-  for (const wchar_t* known : kTrusted) {
-    if (is(sid, known)) return true;
-  }
-  return is(sid, to_utf16(user_id()).c_str());
+bool any_of(std::span<const wchar_t* const> known, PSID sid) {
+  return std::ranges::any_of(known, [sid](const wchar_t* one) { return is(sid, one); });
 }
 
-bool owner_itself(PSID sid) {
-  for (const wchar_t* known : kOwnerItself) {
-    if (is(sid, known)) return true;
-  }
-  return false;
-}
+bool trusted(PSID sid) { return any_of(kTrusted, sid) || is(sid, to_utf16(user_id()).c_str()); }
+
+bool owner_itself(PSID sid) { return any_of(kOwnerItself, sid); }
 
 /// Whether the file's list gives any of `rights` to somebody who is not trusted.
 bool others_may(HANDLE handle, ACCESS_MASK rights) {

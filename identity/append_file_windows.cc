@@ -10,6 +10,7 @@
 namespace devtrust {
 namespace {
 
+// NOLINTNEXTLINE(performance-no-int-to-ptr): the common header has it as a number
 HANDLE handle_of(std::intptr_t handle) { return reinterpret_cast<HANDLE>(handle); }
 
 tl::unexpected<Error> failed() { return fail(ErrorCode::kIo, system_message(GetLastError())); }

@@ -107,6 +107,7 @@ std::uint64_t thread_id() { return GetCurrentThreadId(); }
 
 // Windows has no cancellation of threads that unwinds.
 NoCancellation::NoCancellation() = default;
-NoCancellation::~NoCancellation() = default;
+// NOLINTNEXTLINE(modernize-use-equals-default): trivial here, but the class is POSIX's, too
+NoCancellation::~NoCancellation() {}
 
 }  // namespace devtrust

@@ -89,10 +89,10 @@ std::wstring text_property(NCRYPT_HANDLE handle, LPCWSTR name) {
 
 class CngKey final : public OpenKey {
  public:
-  CngKey(Handle provider, Handle key, const PublicKey& public_key, bool prompt)
+  CngKey(Handle provider, Handle key, PublicKey public_key, bool prompt)
       : provider_(std::move(provider)),
         key_(std::move(key)),
-        public_key_(public_key),
+        public_key_(std::move(public_key)),
         silent_(prompt ? 0 : NCRYPT_SILENT_FLAG),
         // What does not say how it may be used is tried.
         usage_(number_property(key_.get(), NCRYPT_KEY_USAGE_PROPERTY).value_or(NCRYPT_ALLOW_ALL_USAGES)),
@@ -219,7 +219,7 @@ class CngKey final : public OpenKey {
     // ECDSA uses as many bytes as the curve has.
     digest = digest.first(std::min(digest.size(), public_key_.field_size()));
     Bytes raw(2 * public_key_.field_size());
-    const auto length = sign_hash(nullptr, 0, digest, raw);
+    auto length = sign_hash(nullptr, 0, digest, raw);
     if (!length) return length;
     raw.resize(*length);
     const Bytes der = ecdsa_to_der(raw);

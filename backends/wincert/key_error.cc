@@ -5,7 +5,7 @@
 #include <winerror.h>
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 #include "identity/system_error_windows.h"
 
@@ -19,6 +19,7 @@ struct Row {
 };
 
 constexpr std::uint32_t number(HRESULT code) { return static_cast<std::uint32_t>(code); }
+constexpr std::uint32_t wrapped(DWORD error) { return number(HRESULT_FROM_WIN32(error)); }
 
 constexpr const char* kGone =
     "the private key is not where the certificate says, or this user may not use it: let the agent enrol the device "
@@ -30,7 +31,7 @@ constexpr const char* kNoCard = "the private key's smart card or reader is not t
 constexpr const char* kRefused = "the user refused the use of the private key";
 constexpr const char* kCannot = "the private key's provider cannot do this";
 
-constexpr std::array kRows{
+constexpr Row kRows[] = {
     Row{number(NTE_SILENT_CONTEXT), ErrorCode::kAccessDenied,
         "the private key is used only after asking the user: set prompt = true in the configuration's [[store]]"},
     Row{number(NTE_BAD_KEYSET), ErrorCode::kNotFound, kGone},
@@ -51,7 +52,7 @@ constexpr std::array kRows{
     Row{number(NTE_BAD_TYPE), ErrorCode::kUnsupported, kCannot},
     Row{number(NTE_USER_CANCELLED), ErrorCode::kAccessDenied, kRefused},
     Row{number(SCARD_W_CANCELLED_BY_USER), ErrorCode::kAccessDenied, kRefused},
-    Row{number(HRESULT_FROM_WIN32(ERROR_CANCELLED)), ErrorCode::kAccessDenied, kRefused},
+    Row{wrapped(ERROR_CANCELLED), ErrorCode::kAccessDenied, kRefused},
     Row{ERROR_CANCELLED, ErrorCode::kAccessDenied, kRefused},
     Row{number(SCARD_W_WRONG_CHV), ErrorCode::kWrongPassword, "the smart card refused the PIN"},
     Row{number(SCARD_W_CHV_BLOCKED), ErrorCode::kAccessDenied,
@@ -68,8 +69,8 @@ constexpr std::array kRows{
 }  // namespace
 
 Error key_error(std::uint32_t code) {
-  const auto known = std::ranges::find(kRows, code, &Row::code);
-  if (known != kRows.end()) return {known->kind, known->message};
+  const auto* const known = std::ranges::find(kRows, code, &Row::code);
+  if (known != std::end(kRows)) return {known->kind, known->message};
   return {ErrorCode::kIo, "Windows cannot use the private key: " + system_message(code)};
 }
 

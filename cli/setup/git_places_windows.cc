@@ -8,7 +8,7 @@ namespace {
 
 /// As Git for Windows finds it: HOME, the drive and folder that a domain gives the user, then the profile.
 std::string git_home() {
-  const std::string home = environment("HOME");
+  std::string home = environment("HOME");
   if (is_full_path(home)) return home;
   const std::string drive = environment("HOMEDRIVE");
   const std::string folder = environment("HOMEPATH");

@@ -52,7 +52,7 @@ Object* add(Object object) {
 /// Null for a handle that is not, or no longer, one of `kind`.
 Object* find(ULONG_PTR handle, Kind kind) {
   const std::lock_guard guard(mutex);
-  auto* object = reinterpret_cast<Object*>(handle);  // NOLINT: a handle is a number
+  auto* object = reinterpret_cast<Object*>(handle);  // NOLINT(performance-no-int-to-ptr): a handle is a number
   return objects.contains(object) && object->kind == kind && !object->stale ? object : nullptr;
 }
 
@@ -158,6 +158,8 @@ void ncrypt_double_go_stale() {
   for (Object* object : objects) object->stale = object->kind == Kind::kKey;
 }
 
+// ncrypt.h names parameters in Hungarian notation.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 SECURITY_STATUS WINAPI NCryptOpenStorageProvider(NCRYPT_PROV_HANDLE* provider, LPCWSTR name, DWORD flags) {
   if (flags != 0) return NTE_BAD_FLAGS;
   if (narrow(name) != "Microsoft Software Key Storage Provider") return NTE_PROV_DLL_NOT_FOUND;
@@ -167,7 +169,7 @@ SECURITY_STATUS WINAPI NCryptOpenStorageProvider(NCRYPT_PROV_HANDLE* provider, L
 
 SECURITY_STATUS WINAPI NCryptFreeObject(NCRYPT_HANDLE handle) {
   const std::lock_guard guard(mutex);
-  auto* object = reinterpret_cast<Object*>(handle);  // NOLINT: a handle is a number
+  auto* object = reinterpret_cast<Object*>(handle);  // NOLINT(performance-no-int-to-ptr): a handle is a number
   if (objects.erase(object) == 0) return NTE_INVALID_HANDLE;
   EVP_PKEY_free(object->key);
   delete object;
@@ -272,7 +274,7 @@ SECURITY_STATUS WINAPI NCryptImportKey(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_H
                       : header.dwMagic == BCRYPT_ECDH_PUBLIC_P384_MAGIC && header.cbKey == 48 ? "P-384"
                       : header.dwMagic == BCRYPT_ECDH_PUBLIC_P521_MAGIC && header.cbKey == 66 ? "P-521"
                                                                                               : nullptr;
-  if (group == nullptr || size != sizeof header + 2 * header.cbKey) return NTE_BAD_DATA;
+  if (group == nullptr || size != sizeof header + std::size_t{2} * header.cbKey) return NTE_BAD_DATA;
   std::vector<unsigned char> point{4};
   point.insert(point.end(), data + sizeof header, data + size);
   Parameters parameters;
@@ -489,5 +491,7 @@ SECURITY_STATUS WINAPI NCryptDeriveKey(NCRYPT_SECRET_HANDLE handle, LPCWSTR func
   // Windows gives it with the lowest byte first.
   return give({object->secret.rbegin(), object->secret.rend()}, out, size, length);
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 }  // extern "C"

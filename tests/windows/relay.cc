@@ -28,7 +28,7 @@ class Connection {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<u_short>(std::atoi(port)));
+    address.sin_port = htons(static_cast<u_short>(std::strtoul(port, nullptr, 10)));
     if (connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) give_up("nobody listens");
   }
 
@@ -49,14 +49,14 @@ class Connection {
   std::string get_text() { return get_bytes(get_number()); }
 
  private:
-  void send_all(std::string_view text) {
+  void send_all(std::string_view text) const {
     while (!text.empty()) {
       const int sent = send(socket_, text.data(), static_cast<int>(text.size()), 0);
       if (sent <= 0) give_up("the test went away");
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
-  std::string get_bytes(std::size_t size) {
+  std::string get_bytes(std::size_t size) const {
     std::string bytes(size, '\0');
     for (std::size_t at = 0; at < size;) {
       const int got = recv(socket_, bytes.data() + at, static_cast<int>(size - at), 0);

@@ -20,7 +20,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::Leaf;
-using testing::LeafOptions;
 using testing::Pki;
 using testing::TempDir;
 using testing::WindowsStore;
