@@ -75,6 +75,12 @@ class Relay:
         stream.flush()
 
 
+def wine_environment(**more):
+    kept = {name: os.environ[name] for name in ("PATH", "WINEPREFIX")}
+    return {**kept, "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=", "LANG": "C.UTF-8",
+            "HOME": os.environ.get("HOME", "/nonexistent"), **more}
+
+
 class Windows:
     """An installation, and a home on it with an identity in a file."""
 
@@ -99,9 +105,7 @@ class Windows:
         shutil.copy(program, self.programs / f"{name}.exe")
 
     def environment(self, **more):
-        kept = {name: os.environ[name] for name in ("PATH", "WINEPREFIX")}
-        return {**kept, "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=", "LANG": "C.UTF-8",
-                "HOME": os.environ.get("HOME", "/nonexistent"), **self.variables, **more}
+        return wine_environment(**self.variables, **more)
 
     def argv(self, program, *arguments):
         return [os.environ["DEVTRUST_WINE"], str(self.bin / f"{program}.exe"), *map(str, arguments)]
@@ -126,6 +130,13 @@ class Windows:
         path.write_bytes(signature)
         ended = self.run("devtrust-smimesign", "--status-fd=1", "--verify", windows_path(path), "-", data=data)
         return Answer(ended, STATUS.findall(ended.stdout))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wine():
+    """Starts it, which takes longer than a program in it may."""
+    subprocess.run([os.environ["DEVTRUST_WINE"], "cmd", "/c", "exit"], check=True, timeout=300, env=wine_environment(),
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")
