@@ -1,6 +1,6 @@
 """Our programs for Windows under wine, each test with a home of its own. The caller names, by environment variables, the
-programs (DEVTRUST_PROGRAMS, DEVTRUST_MODULE, DEVTRUST_PROVIDER, DEVTRUST_RELAY), OpenSSL for Windows (DEVTRUST_OPENSSL), wine
-(DEVTRUST_WINE) and a prefix that is ready (WINEPREFIX)."""
+programs (DEVTRUST_PROGRAMS, DEVTRUST_MODULE, DEVTRUST_PROVIDER, DEVTRUST_RELAY, DEVTRUST_MY_STORE,
+DEVTRUST_NCRYPT_DOUBLE), OpenSSL for Windows (DEVTRUST_OPENSSL), wine (DEVTRUST_WINE) and a prefix that is ready (WINEPREFIX)."""
 
 import os
 import pathlib
@@ -37,7 +37,7 @@ class Relay:
     """Runs this system's own programs for those under wine that stand for them (relay.cc)."""
 
     def __init__(self, home):
-        self.home = home
+        self.home, self.programs = home, home / "relayed"  # before the system's own
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -68,7 +68,8 @@ class Relay:
         name = re.split(r"[\\/]", words[0])[-1].removesuffix(".exe")
         ended = subprocess.run([name, *map(unix_path, words[1:])], input=stream.read(number()), check=False, timeout=DEADLINE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.home,
-                               env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **variables})
+                               env={"PATH": f"{self.programs}:{os.environ['PATH']}", "HOME": str(self.home),
+                                    "LANG": "C.UTF-8", **variables})
         stream.write(struct.pack("!I", ended.returncode))
         for text in (ended.stdout, ended.stderr):
             stream.write(struct.pack("!I", len(text)) + text)
@@ -110,9 +111,12 @@ class Windows:
     def argv(self, program, *arguments):
         return [os.environ["DEVTRUST_WINE"], str(self.bin / f"{program}.exe"), *map(str, arguments)]
 
-    def run(self, program, *arguments, data=b"", **variables):
-        return subprocess.run(self.argv(program, *arguments), input=data, check=False, timeout=DEADLINE, cwd=self.home,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment(**variables))
+    def start(self, argv, data=b"", **variables):
+        return subprocess.run(argv, input=data, check=False, timeout=DEADLINE, cwd=self.home, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=self.environment(**variables))
+
+    def run(self, program, *arguments, **options):
+        return self.start(self.argv(program, *arguments), **options)
 
     def devtrust(self, *arguments, code=0, **variables):
         """What `devtrust` says, on standard output and standard error."""
@@ -174,6 +178,42 @@ def windows(session_folder, installation, leaf):
     machine = Windows(installation, pathlib.Path(tempfile.mkdtemp(prefix="Jürgen ", dir=session_folder)), leaf)
     yield machine
     machine.relay.close()
+
+
+@pytest.fixture
+def hold_my(windows, session_folder):
+    """Puts an identity into this user's MY store for the test, in a CSP or in CNG; the home's file is not looked at."""
+    holders = []
+
+    def hold(leaf, cng=False):
+        windows.configure("[[store]]\nkind = \"windows\"\n")
+        key = windows_path(leaf.key)
+        if cng:  # a double answers for it, beside each program
+            key = "device"
+            place = pathlib.Path(tempfile.mkdtemp(dir=session_folder))  # OpenSSL finds a provider by plain names alone
+            shutil.copy(leaf.key, place / "device.pem")
+            windows.variables["NCRYPT_DOUBLE_KEYS"] = windows_path(place)
+            windows.bin = shutil.copytree(windows.bin.parent, place / "devtrust") / "bin"
+            for folder in (windows.bin, windows.programs):
+                shutil.copy(os.environ["DEVTRUST_NCRYPT_DOUBLE"], folder)
+        held = subprocess.Popen([os.environ["DEVTRUST_WINE"], os.environ["DEVTRUST_MY_STORE"], "cng" if cng else "csp",
+                                 windows_path(leaf.certificate), key, *map(windows_path, leaf.issuers)],
+                                env=wine_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        holders.append(held)
+        assert held.stdout.readline().strip() == b"ready"
+        return windows
+
+    yield hold
+    for held in holders:
+        held.stdin.close()
+        assert held.wait(DEADLINE) == 0
+        held.stdout.close()
+
+
+@pytest.fixture
+def my(hold_my, leaf):
+    """With the same identity in MY, its key in a CSP."""
+    return hold_my(leaf)
 
 
 @pytest.fixture

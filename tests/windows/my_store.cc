@@ -1,0 +1,28 @@
+// Holds a certificate and its issuers in this user's Windows stores until standard input ends, with its key in a CSP,
+// or by the name of one in CNG.
+//
+//   my_store csp CERTIFICATE KEY ISSUER... ROOT
+//   my_store cng CERTIFICATE NAME ISSUER... ROOT
+#include <exception>
+#include <iostream>
+#include <limits>
+#include <string>
+
+#include "tests/support/windows_store.h"
+
+int main(int argc, char** argv) try {
+  if (argc < 5) return 2;
+  const devtrust::testing::Leaf leaf{argv[2], argv[3], {}, {argv + 4, argv + argc}};
+  devtrust::testing::WindowsStore store;
+  if (argv[1] == std::string("cng")) {
+    store.add_with_cng_key(leaf, argv[3]);
+  } else {
+    store.add_with_csp_key(leaf);
+  }
+  std::cout << "ready" << std::endl;
+  std::cin.ignore(std::numeric_limits<std::streamsize>::max());
+  return 0;
+} catch (const std::exception& error) {
+  std::cerr << "my_store: " << error.what() << '\n';
+  return 1;
+}
