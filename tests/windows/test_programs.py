@@ -70,15 +70,12 @@ def test_signs_what_openssl_verifies(windows, pki, how):
     assert verified.stdout == DATA
 
 
-def test_gpgsm_verifies_what_it_signs(windows, pki, leaf):
+def assert_gpgsm_verifies(windows, pki, leaf, signature, data):
     home = windows.home / "gnupg"
     home.mkdir(mode=0o700)
     (home / "gpgsm.conf").write_text("disable-crl-checks\n")
-    fingerprint = run(["openssl", "x509", "-in", pki.root.certificate, "-noout", "-fingerprint", "-sha1"]).stdout.strip().split("=")[1]
-    (home / "trustlist.txt").write_text(f"{fingerprint} S relax\n")
-    signature, data = windows.home / "signature", windows.home / "data"
-    signature.write_bytes(windows.sign(DATA).output)
-    data.write_bytes(DATA)
+    fingerprint = run(["openssl", "x509", "-in", pki.root.certificate, "-noout", "-fingerprint", "-sha1"]).stdout.strip()
+    (home / "trustlist.txt").write_text(f"{fingerprint.split('=')[1]} S relax\n")
     gpgsm = ["gpgsm", "--homedir", home, "--batch"]
     try:
         for issuer in leaf.issuers:
@@ -86,6 +83,13 @@ def test_gpgsm_verifies_what_it_signs(windows, pki, leaf):
         assert "Good signature" in run([*gpgsm, "--verify", signature, data], home=windows.home).stdout
     finally:
         run(["gpgconf", "--homedir", home, "--kill", "all"], home=windows.home)
+
+
+def test_gpgsm_verifies_what_it_signs(windows, pki, leaf):
+    signature, data = windows.home / "signature", windows.home / "data"
+    signature.write_bytes(windows.sign(DATA).output)
+    data.write_bytes(DATA)
+    assert_gpgsm_verifies(windows, pki, leaf, signature, data)
 
 
 def test_verifies_what_it_signs(windows, pki):
@@ -117,8 +121,9 @@ def test_closed_streams_are_an_error(windows, closed, said):
     assert ended.returncode == 1 and said in ended.stderr.decode()
 
 
-def test_git_commits_through_it(windows, pki, leaf):
-    """This system's git, whose signing program is the one for Windows."""
+def test_git_commits_through_it(my, pki, leaf):
+    """This system's git, whose signing program is the one for Windows, with a key in Windows' store."""
+    windows = my
     program = windows.home / "smimesign"
     program.write_text(f"#!/bin/sh\nexec {shlex.join(windows.argv('devtrust-smimesign'))} \"$@\"\n")
     program.chmod(0o755)
@@ -141,10 +146,13 @@ def test_git_commits_through_it(windows, pki, leaf):
     lines = rest.split(b"\n")
     end = next(i for i, line in enumerate(lines) if i > 0 and not line.startswith(b" "))
     signature = b"\n".join(line.removeprefix(b" ") for line in lines[:end])
-    (windows.home / "signature").write_bytes(as_cms(signature))
-    (windows.home / "payload").write_bytes(head + b"\n".join(lines[end:]))
-    run(["openssl", "cms", "-verify", "-inform", "PEM", "-in", windows.home / "signature", "-content", windows.home / "payload",
-         "-CAfile", pki.root.certificate, "-purpose", "any", "-binary", "-out", windows.home / "verified"])
+    payload, message, cms = (windows.home / name for name in ("payload", "message", "message.cms"))
+    payload.write_bytes(head + b"\n".join(lines[end:]))
+    message.write_bytes(signature)
+    cms.write_bytes(as_cms(signature))
+    run(["openssl", "cms", "-verify", "-inform", "PEM", "-in", cms, "-content", payload, "-CAfile", pki.root.certificate,
+         "-purpose", "any", "-binary", "-out", windows.home / "verified"])
+    assert_gpgsm_verifies(windows, pki, leaf, message, payload)
     shown = git("verify-commit", "--raw", "HEAD", check=False).stderr.decode()
     assert "GOODSIG " + leaf.sha1().upper() in shown and "TRUST_UNDEFINED" in shown
 
