@@ -1,13 +1,10 @@
-#include "cli/setup/curl.h"
-
 #include <array>
-
-#include <fmt/format.h>
 
 #include "cli/credentials.h"
 #include "cli/device.h"
 #include "cli/openssl_conf.h"
 #include "cli/programs.h"
+#include "cli/setup/curl.h"
 #include "cli/setup/openssl.h"
 #include "cli/subprocess.h"
 #include "identity/process.h"
@@ -15,7 +12,6 @@
 namespace devtrust::cli {
 namespace {
 
-const MarkedBlock kBlock("curl");
 constexpr std::array<const char*, 2> kPemFiles{"/chain.pem", "/key.pem"};
 
 struct OwnFile {
@@ -133,19 +129,8 @@ std::string pem_folder() {
   return (data.empty() ? home_directory() + "/.local/share" : data) + "/devtrust";
 }
 
-std::string curl_configuration() { return config_home() + "/devtrust/curlrc"; }
-
-bool curl_is_set_up() {
-  const auto text = read_if_there(curl_configuration());
-  const auto lines = kBlock.find(text && *text ? **text : std::string());
-  return lines && *lines;
-}
-
 Result<Plan> plan_curl_setup(const SetupOptions& options) {
-  if (options.system) {
-    return fail(ErrorCode::kInvalidArgument,
-                "curl's files are each user's own, as the certificate is: run this as the user who is to have it");
-  }
+  if (options.system) return curl_is_each_users();
   if (home_directory().empty())
     return fail(ErrorCode::kNotFound, "this user has no home directory, where the files for curl would be");
   const auto program = program_path("devtrust");
@@ -165,26 +150,17 @@ Result<Plan> plan_curl_setup(const SetupOptions& options) {
   if (manager) {
     for (OwnFile& unit : unit_files(*device, *program, options.profile)) own.push_back(std::move(unit));
   }
-  const auto by_hand = [](const std::string& path) {
-    return fail(ErrorCode::kInvalidConfig,
-                path + " is there, and not by `devtrust setup curl`: move it away first; nothing was changed");
-  };
   Plan plan;
   for (std::size_t i = 0; i < kPemFiles.size(); ++i) {
     const std::string path = folder + kPemFiles[i];
     auto before = read_if_there(path);
     if (!before) return fail(before);
-    if (*before && !curl_is_set_up()) return by_hand(path);
+    if (*before && !curl_is_set_up()) return made_by_hand(path);
     const bool key = i == 1;
     plan.changes.push_back({path, std::move(*before), key ? files->key : files->chain, key ? 0600U : 0644U, false});
   }
   for (const OwnFile& file : own) {
-    const auto before = read_if_there(file.path);
-    if (!before) return fail(before);
-    const auto known = kBlock.find(before->value_or(""));
-    if (!known) return fail(known.error().code, file.path + ": " + known.error().message);
-    if (*before && !*known) return by_hand(file.path);
-    if (auto put = plan.put(kBlock, file.path, file.lines, 0644, false); !put) return fail(put);
+    if (auto put = put_curl_file(plan, file.path, file.lines); !put) return fail(put);
   }
   plan.done.push_back(folder + ": chain.pem and key.pem, which names the key");
   plan.done.push_back(configuration + ": both, for curl");
@@ -225,7 +201,7 @@ Result<Plan> plan_curl_unsetup(const SetupOptions& options) {
   for (const std::string& path :
        {folder + "/default.target.d/devtrust-refresh.conf", folder + "/devtrust-refresh.timer",
         folder + "/devtrust-refresh.path", folder + "/devtrust-refresh.service", curl_configuration()}) {
-    if (auto taken = plan.take(kBlock, path); !taken) return fail(taken);
+    if (auto taken = plan.take(kCurlBlock, path); !taken) return fail(taken);
   }
   if (!plan.changes.empty() && is_installed("systemctl")) plan.afterwards = stop_units;
   return plan;

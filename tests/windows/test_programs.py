@@ -252,7 +252,7 @@ def test_chromium_needs_no_setup(windows):
     assert "read Windows' own certificate store" in re.sub(r"\s+", " ", windows.devtrust("setup", "chromium", code=1))
 
 
-@pytest.mark.parametrize("target", ["p11-kit", "ssh", "gpgsm", "curl"])
+@pytest.mark.parametrize("target", ["p11-kit", "ssh", "gpgsm"])
 def test_targets_of_other_systems_are_unknown(windows, target):
     assert target in windows.devtrust("setup", target, code=1)
 
