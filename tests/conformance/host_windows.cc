@@ -4,6 +4,7 @@
 
 #include "identity/utf16.h"
 #include "tests/conformance/host.h"
+#include "tests/support/handles.h"
 
 namespace devtrust::testing {
 
@@ -23,10 +24,6 @@ void set_environment(const std::string& name, const std::string& value) {
   SetEnvironmentVariableW(to_utf16(name).c_str(), to_utf16(value).c_str());
 }
 
-std::size_t open_handles() {
-  DWORD count = 0;
-  GetProcessHandleCount(GetCurrentProcess(), &count);
-  return count;
-}
+std::size_t open_handles() { return handle_count(); }
 
 }  // namespace devtrust::testing

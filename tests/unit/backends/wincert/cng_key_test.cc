@@ -8,6 +8,7 @@
 #include "backends/wincert/windows_store.h"
 #include "identity/certificate.h"
 #include "identity/software_key.h"
+#include "tests/support/handles.h"
 #include "tests/support/ncrypt_double.h"
 #include "tests/support/windows_store.h"
 
@@ -229,15 +230,12 @@ TEST_F(NcryptDouble, HandlesDoNotGrow) {
   const auto store = source_->stores().at(0);
   ASSERT_TRUE(store->read());
   const long before = handles_();
-  DWORD process_before = 0;
-  GetProcessHandleCount(GetCurrentProcess(), &process_before);
-  for (int i = 0; i < 10000; ++i) ASSERT_TRUE(ec->sign(kEcdsa, digest, signature));
-  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(ec->derive(ec->public_key().ec_point()));
-  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(store->read());
+  const auto of_process = testing::handle_count();
+  for (int i = 0; i < testing::refreshes() * 10; ++i) ASSERT_TRUE(ec->sign(kEcdsa, digest, signature));
+  for (int i = 0; i < testing::refreshes(); ++i) ASSERT_TRUE(ec->derive(ec->public_key().ec_point()));
+  for (int i = 0; i < testing::refreshes(); ++i) ASSERT_TRUE(store->read());
   EXPECT_EQ(handles_(), before);
-  DWORD process_after = 0;
-  GetProcessHandleCount(GetCurrentProcess(), &process_after);
-  EXPECT_LE(process_after, process_before + 2);
+  EXPECT_LE(testing::handle_count(), of_process + 2);
 }
 
 }  // namespace
