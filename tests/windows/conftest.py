@@ -1,6 +1,7 @@
 """Our programs for Windows under wine, each test with a home of its own. The caller names, by environment variables, the
 programs (DEVTRUST_PROGRAMS, DEVTRUST_MODULE, DEVTRUST_PROVIDER, DEVTRUST_RELAY, DEVTRUST_MY_STORE,
-DEVTRUST_NCRYPT_DOUBLE), OpenSSL for Windows (DEVTRUST_OPENSSL), wine (DEVTRUST_WINE) and a prefix that is ready (WINEPREFIX)."""
+DEVTRUST_NCRYPT_DOUBLE), the build tree and what makes packages of it (DEVTRUST_BUILD, DEVTRUST_CPACK), OpenSSL for Windows
+(DEVTRUST_OPENSSL), wine (DEVTRUST_WINE) and a prefix that is ready (WINEPREFIX)."""
 
 import os
 import pathlib
