@@ -104,6 +104,10 @@ def assert_shown(answer, said):
 
 def test_a_csps_key_is_for_tls_1_2_with_pkcs1(openssl, server_leaf, pki):
     assert_shown(*visit(openssl, server_leaf, pki, "tls1_2", "-client_sigalgs", "RSA+SHA256"))
+    with open(openssl.path("openssl.cnf"), "a") as configuration:
+        configuration.write("[openssl_init]\nssl_conf = all\n[all]\nsystem_default = tls\n[tls]\n"
+                            "ClientSignatureAlgorithms = RSA+SHA256\n")
+    assert_shown(*visit(openssl, server_leaf, pki, "tls1_2"))
 
 
 @pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
