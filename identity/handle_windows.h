@@ -27,6 +27,13 @@ class FileHandle {
   HANDLE value_;
 };
 
+/// Not a folder, a device or a pipe.
+inline bool is_regular_file(const FileHandle& file) {
+  BY_HANDLE_FILE_INFORMATION information{};
+  return GetFileType(file.get()) == FILE_TYPE_DISK && GetFileInformationByHandle(file.get(), &information) != 0 &&
+         (information.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
+}
+
 /// Of GetLastError after a file could not be opened.
 inline bool is_missing(DWORD error) {
   return error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND || error == ERROR_BAD_NETPATH ||

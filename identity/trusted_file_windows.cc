@@ -21,14 +21,14 @@ std::string open_folder(const FileHandle& file, const std::string& path) {
 
 template <typename Buffer>
 Result<Buffer> read_trusted(const std::string& path, std::size_t limit) {
-  const FileHandle file(path, GENERIC_READ | READ_CONTROL);
+  const FileHandle file(path, GENERIC_READ | READ_CONTROL, FILE_FLAG_BACKUP_SEMANTICS);  // opens folders, too
   if (!file.valid()) {
     const DWORD error = GetLastError();
     return fail(is_missing(error) ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
                 path + " cannot be opened: " + system_message(error));
   }
   LARGE_INTEGER size{};
-  if (GetFileType(file.get()) != FILE_TYPE_DISK || GetFileSizeEx(file.get(), &size) == 0) {
+  if (!is_regular_file(file) || GetFileSizeEx(file.get(), &size) == 0) {
     return fail(ErrorCode::kInvalidConfig, path + " is not a regular file");
   }
   if (!owner_is_trusted(file.get())) {

@@ -17,14 +17,14 @@ std::int64_t nanoseconds(const LARGE_INTEGER& time) { return (time.QuadPart - kF
 const char* const kCloseToOthers = "take their rights away with icacls";
 
 Result<WatchedFile> read_watched(const std::string& path, std::uint64_t limit) {
-  const FileHandle handle(path, GENERIC_READ | READ_CONTROL);
+  const FileHandle handle(path, GENERIC_READ | READ_CONTROL, FILE_FLAG_BACKUP_SEMANTICS);  // opens folders, too
   if (!handle.valid()) {
     const DWORD error = GetLastError();
     return fail(is_missing(error) ? ErrorCode::kNotFound : ErrorCode::kAccessDenied,
                 path + (is_missing(error) ? " is not there" : " cannot be opened: " + system_message(error)));
   }
   LARGE_INTEGER size{};
-  if (GetFileType(handle.get()) != FILE_TYPE_DISK || GetFileSizeEx(handle.get(), &size) == 0) {
+  if (!is_regular_file(handle) || GetFileSizeEx(handle.get(), &size) == 0) {
     return fail(ErrorCode::kCorrupt, path + " is not a regular file");
   }
   if (static_cast<std::uint64_t>(size.QuadPart) > limit) {
