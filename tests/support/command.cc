@@ -29,6 +29,12 @@ std::string must_run(const std::vector<std::string>& argv, const std::map<std::s
   return std::move(result.output);
 }
 
+std::string must_print(const std::vector<std::string>& argv) {
+  std::string text = must_run(argv);
+  std::erase(text, '\r');
+  return text;
+}
+
 std::string read_file(const std::filesystem::path& path) {
   const std::ifstream in(path, std::ios::binary);
   if (!in) throw std::runtime_error("cannot read " + path.string());

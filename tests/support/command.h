@@ -33,7 +33,12 @@ CommandResult run(const std::vector<std::string>& argv, const std::map<std::stri
 /// The same, and throws with the output where the exit code is not 0.
 std::string must_run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment = {});
 
+/// What it prints as text: each line ends with \n alone.
+std::string must_print(const std::vector<std::string>& argv);
+
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& content);
+/// Takes it away from all other users.
+void make_private(const std::filesystem::path& path);
 
 }  // namespace devtrust::testing

@@ -21,6 +21,10 @@ TempDir::TempDir() {
   path_ = pattern;
 }
 
+void make_private(const std::filesystem::path& path) {
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
 CommandResult run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment) {
   std::array<int, 2> output{};
   if (pipe2(output.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2: " + std::string(std::strerror(errno)));

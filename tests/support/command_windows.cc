@@ -5,6 +5,7 @@
 
 #include "identity/system_error_windows.h"
 #include "identity/utf16.h"
+#include "tests/support/access_list.h"
 #include "tests/support/command.h"
 
 namespace devtrust::testing {
@@ -58,6 +59,9 @@ std::wstring environment_block(const std::map<std::string, std::string>& changes
   }
   FreeEnvironmentStringsW(own);
   variables[L"OPENSSL_WIN32_UTF8"] = L"1";  // the openssl command then takes its arguments as they are
+#ifdef DEVTRUST_OPENSSL_CONFIG
+  variables.emplace(L"OPENSSL_CONF", to_utf16(DEVTRUST_OPENSSL_CONFIG));
+#endif
   for (const auto& [name, value] : changes) variables[to_utf16(name)] = to_utf16(value);
   std::wstring block;
   for (const auto& [name, value] : variables) block += name + L'=' + value + L'\0';
@@ -86,6 +90,8 @@ TempDir::TempDir() {
   }
 }
 
+void make_private(const std::filesystem::path& path) { set_access(path); }
+
 CommandResult run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment) {
   SECURITY_ATTRIBUTES inherited{sizeof inherited, nullptr, TRUE};
   Handle output;
@@ -105,8 +111,13 @@ CommandResult run(const std::vector<std::string>& argv, const std::map<std::stri
   start.hStdError = output_of_child.get();
   PROCESS_INFORMATION process{};
   std::wstring block = environment_block(environment);
-  if (CreateProcessW(nullptr, command.data(), nullptr, nullptr, TRUE, CREATE_UNICODE_ENVIRONMENT | CREATE_NO_WINDOW,
-                     block.data(), nullptr, &start, &process) == 0) {
+  // Without a console, which would be a process of its own.
+  constexpr DWORD kFlags = CREATE_UNICODE_ENVIRONMENT | DETACHED_PROCESS;
+  // Wine gives a process up now and then, before it has begun.
+  for (int attempt = 1; CreateProcessW(nullptr, command.data(), nullptr, nullptr, TRUE, kFlags, block.data(), nullptr,
+                                       &start, &process) == 0;
+       ++attempt) {
+    if (GetLastError() == ERROR_INTERNAL_ERROR && attempt < 3) continue;
     refuse("cannot run " + argv[0]);
   }
   const Handle child(process.hProcess);
