@@ -31,8 +31,8 @@ void FileStore::write(const Leaf& leaf, const std::string& more) {
   write_file(chain_, pem);
   const std::filesystem::path key = folder_ / "key.pem";
   write_file(key, read_file(leaf.key));
-  write_file(config_, more + "[[store]]\nkind = \"file\"\npath = \"" + chain_.string() + "\"\nkey_path = \"" +
-                          key.string() + "\"\n");
+  write_file(config_, more + "[[store]]\nkind = \"file\"\npath = '" + chain_.string() + "'\nkey_path = '" +
+                          key.string() + "'\n");
 }
 
 FileStore& file_store(const std::string& key) {
@@ -60,8 +60,9 @@ Host::Host(const std::filesystem::path& config, const std::string& section) : co
   write_file(cnf,
              "openssl_conf = init\n[init]\nproviders = all\n[all]\ndefault = default_sect\ndevtrust = ours\n"
              "[default_sect]\nactivate = 1\n[ours]\nmodule = " DEVTRUST_PROVIDER "\nactivate = 1\nconfig = " +
-                 config.string() + '\n' + section);
-  if (OSSL_LIB_CTX_load_config(context_, cnf.c_str()) != 1) throw std::runtime_error("no provider: " + errors());
+                 config.generic_string() + '\n' + section);
+  if (OSSL_LIB_CTX_load_config(context_, cnf.string().c_str()) != 1)
+    throw std::runtime_error("no provider: " + errors());
 }
 Host::~Host() { OSSL_LIB_CTX_free(context_); }
 
@@ -110,14 +111,14 @@ EvpPkeyPtr Host::key(const std::string& uri, const UI_METHOD* ui, void* data) co
 }
 
 EvpPkeyPtr Host::file_key(const std::filesystem::path& path) const {
-  const BioPtr file(BIO_new_file(path.c_str(), "r"));
+  const BioPtr file(BIO_new_file(path.string().c_str(), "r"));
   return EvpPkeyPtr(PEM_read_bio_PrivateKey_ex(
       file.get(), nullptr, [](char* /*out*/, int /*size*/, int /*writing*/, void* /*data*/) { return -1; }, nullptr,
       context_, nullptr));
 }
 
 EvpPkeyPtr Host::public_key(const std::filesystem::path& certificate) const {
-  const BioPtr file(BIO_new_file(certificate.c_str(), "r"));
+  const BioPtr file(BIO_new_file(certificate.string().c_str(), "r"));
   X509* parsed = X509_new_ex(context_, nullptr);
   PEM_read_bio_X509(file.get(), &parsed, nullptr, nullptr);
   const X509Ptr owner(parsed);

@@ -1,34 +1,13 @@
-// The provider among others in a process: loading, unloading, threads, forks, renewals, the audit.
-#include <sys/wait.h>
-#include <unistd.h>
-
+// The provider among others in a process: loading, unloading, threads, renewals, the audit.
 #include <atomic>
 #include <thread>
 
-#include "tests/provider/fixture.h"
+#include "tests/provider/life.h"
 
 namespace devtrust::testing {
 namespace {
 
 using ::testing::HasSubstr;
-
-bool signs(OSSL_LIB_CTX* context, EVP_PKEY* key, EVP_PKEY* judge) {
-  static constexpr std::array<unsigned char, 5> kMessage{1, 2, 3, 4, 5};
-  const EvpMdCtxPtr signer(EVP_MD_CTX_new());
-  const EvpMdCtxPtr verifier(EVP_MD_CTX_new());
-  Bytes signature(512);
-  std::size_t length = signature.size();
-  return EVP_DigestSignInit_ex(signer.get(), nullptr, "SHA256", context, nullptr, key, nullptr) == 1 &&
-         EVP_DigestSign(signer.get(), signature.data(), &length, kMessage.data(), kMessage.size()) == 1 &&
-         EVP_DigestVerifyInit_ex(verifier.get(), nullptr, "SHA256", context, nullptr, judge, nullptr) == 1 &&
-         EVP_DigestVerify(verifier.get(), signature.data(), length, kMessage.data(), kMessage.size()) == 1;
-}
-
-class Life : public ::testing::Test {
- protected:
-  void TearDown() override { EXPECT_EQ(errors(), ""); }
-  FileStore store_{"ec:P-256"};
-};
 
 TEST_F(Life, LeavesNothingOnTheErrorQueue) {
   const Host host(store_.config());
@@ -50,10 +29,10 @@ TEST_F(Life, CopyOfAKeySigns) {
 
 TEST_F(Life, KeyOutlivesTheProvidersUnloading) {
   OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
-  ASSERT_EQ(
-      OSSL_PROVIDER_set_default_search_path(context, std::filesystem::path(DEVTRUST_PROVIDER).parent_path().c_str()),
-      1);
-  setenv("DEVTRUST_CONFIG", store_.config().c_str(), 1);
+  ASSERT_EQ(OSSL_PROVIDER_set_default_search_path(
+                context, std::filesystem::path(DEVTRUST_PROVIDER).parent_path().string().c_str()),
+            1);
+  const Variable config("DEVTRUST_CONFIG", store_.config().string());
   OSSL_PROVIDER* base = OSSL_PROVIDER_load(context, "default");
   for (int round = 0; round < 3; ++round) {
     OSSL_PROVIDER* provider = OSSL_PROVIDER_load(context, "devtrust");
@@ -70,7 +49,6 @@ TEST_F(Life, KeyOutlivesTheProvidersUnloading) {
     EXPECT_EQ(EVP_PKEY_get_bits(key.get()), 256) << "held by whoever has it";
     errors();
   }
-  unsetenv("DEVTRUST_CONFIG");
   OSSL_PROVIDER_unload(base);
   OSSL_LIB_CTX_free(context);
 }
@@ -105,37 +83,6 @@ TEST_F(Life, ThreadsShareAKey) {
   EXPECT_EQ(good, 160);
 }
 
-// As a pre-forking server does it: the master loads the key, the workers sign, and the store may be out of their reach.
-TEST_F(Life, KeyLoadedInTheParentSignsInItsChildren) {
-  write_file(store_.config(), "audit = \"" + (store_ / "audit").string() + "\"\n" + read_file(store_.config()));
-  const Host host(store_.config());
-  const EvpPkeyPtr key = host.key();
-  const EvpPkeyPtr judge = host.public_key(store_.leaf().certificate);
-  for (const bool used_before : {false, true}) {
-    if (used_before) {
-      EXPECT_TRUE(signs(host.context(), key.get(), judge.get()));
-    }
-    const std::filesystem::path hidden = store_ / "hidden.toml";
-    std::filesystem::rename(store_.config(), hidden);
-    for (int child = 0; child < 3; ++child) {
-      const pid_t pid = fork();
-      if (pid == 0) _exit(signs(host.context(), key.get(), judge.get()) ? 0 : 1);
-      int status = -1;
-      ASSERT_EQ(waitpid(pid, &status, 0), pid);
-      EXPECT_EQ(status, 0);
-    }
-    std::filesystem::rename(hidden, store_.config());
-    const pid_t pid = fork();
-    if (pid == 0) _exit(signs(host.context(), host.key().get(), judge.get()) ? 0 : 1);  // looks the key up itself
-    int status = -1;
-    ASSERT_EQ(waitpid(pid, &status, 0), pid);
-    EXPECT_EQ(status, 0);
-  }
-  EXPECT_TRUE(signs(host.context(), key.get(), judge.get()));
-  const std::string audit = read_file(store_ / "audit");
-  EXPECT_EQ(std::ranges::count(audit, '\n'), 10);
-}
-
 TEST_F(Life, FollowsARenewal) {
   const Host host(store_.config());
   const EvpPkeyPtr before = host.key();
@@ -152,7 +99,7 @@ TEST_F(Life, FollowsARenewal) {
 }
 
 TEST_F(Life, KeyIsNotUsedWithoutTheLineThatIsDemanded) {
-  store_.write(store_.leaf(), "audit = \"" + (store_ / "nowhere/audit").string() + "\"\naudit_required = true\n");
+  store_.write(store_.leaf(), "audit = '" + (store_ / "nowhere/audit").string() + "'\naudit_required = true\n");
   const Host host(store_.config());
   const EvpPkeyPtr key = host.key();
   ASSERT_NE(key, nullptr) << errors();
@@ -161,7 +108,7 @@ TEST_F(Life, KeyIsNotUsedWithoutTheLineThatIsDemanded) {
 }
 
 TEST_F(Life, AuditNamesWhatWasDone) {
-  store_.write(store_.leaf(), "audit = \"" + (store_ / "audit").string() + "\"\n");
+  store_.write(store_.leaf(), "audit = '" + (store_ / "audit").string() + "'\n");
   const Host host(store_.config());
   const EvpPkeyPtr key = host.key();
   EXPECT_TRUE(signs(host.context(), key.get(), key.get()));

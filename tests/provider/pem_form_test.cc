@@ -56,19 +56,20 @@ TEST_P(PemForm, IsReadByEveryWay) {
   EXPECT_EQ(EVP_PKEY_eq(key.get(), ours_.get()), 1);
 
   const std::filesystem::path path = folder_ / "key.pem";
-  EXPECT_THAT(host_.names("file:" + path.string()), ::testing::ElementsAre("key"));
+  const std::string name = path.generic_string();
+  EXPECT_THAT(host_.names((name.starts_with('/') ? "file:" : "file:/") + name), ::testing::ElementsAre("key"));
   EXPECT_THAT(host_.names(path.string()), ::testing::ElementsAre("key"));
 
   const SslCtxPtr tls(SSL_CTX_new_ex(host_.context(), nullptr, TLS_client_method()));
   if (GetParam() != "ed448") SSL_CTX_set_security_level(tls.get(), 1);
-  EXPECT_EQ(SSL_CTX_use_certificate_chain_file(tls.get(), store_.chain().c_str()), 1) << errors();
-  EXPECT_EQ(SSL_CTX_use_PrivateKey_file(tls.get(), path.c_str(), SSL_FILETYPE_PEM), 1) << errors();
+  EXPECT_EQ(SSL_CTX_use_certificate_chain_file(tls.get(), store_.chain().string().c_str()), 1) << errors();
+  EXPECT_EQ(SSL_CTX_use_PrivateKey_file(tls.get(), path.string().c_str(), SSL_FILETYPE_PEM), 1) << errors();
   EXPECT_EQ(SSL_CTX_check_private_key(tls.get()), 1) << errors();
 
   EVP_PKEY* decoded = nullptr;
   const std::unique_ptr<OSSL_DECODER_CTX, OpensslDeleter<OSSL_DECODER_CTX_free>> decoder(
       OSSL_DECODER_CTX_new_for_pkey(&decoded, "PEM", nullptr, nullptr, EVP_PKEY_KEYPAIR, host_.context(), nullptr));
-  const BioPtr file(BIO_new_file(path.c_str(), "r"));
+  const BioPtr file(BIO_new_file(path.string().c_str(), "r"));
   EXPECT_EQ(OSSL_DECODER_from_bio(decoder.get(), file.get()), 1) << errors();
   EXPECT_EQ(EVP_PKEY_eq(decoded, ours_.get()), 1);
   EVP_PKEY_free(decoded);

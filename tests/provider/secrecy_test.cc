@@ -119,7 +119,7 @@ TEST_P(Secrecy, KeyIsThatOfItsCertificate) {
     if (other == GetParam()) continue;
     EXPECT_NE(EVP_PKEY_eq(ours_.get(), host_.public_key(file_store(other).leaf().certificate).get()), 1) << other;
   }
-  const BioPtr file(BIO_new_file(store_.leaf().certificate.c_str(), "r"));
+  const BioPtr file(BIO_new_file(store_.leaf().certificate.string().c_str(), "r"));
   X509* parsed = X509_new_ex(host_.context(), nullptr);
   PEM_read_bio_X509(file.get(), &parsed, nullptr, nullptr);
   const X509Ptr certificate(parsed);

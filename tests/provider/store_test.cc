@@ -4,6 +4,7 @@
 
 #include "identity/token.h"
 #include "tests/provider/fixture.h"
+#include "tests/provider/locked_store.h"
 
 namespace devtrust::testing {
 namespace {
@@ -56,15 +57,6 @@ class Store : public ::testing::Test {
     OSSL_STORE_SEARCH_free(search);
     return all;
   }
-  /// A configuration for an NSS database with a password.
-  std::string locked_database(const std::string& more = {}) {
-    Pki pki(folder_ / "pki", "ec:P-256");
-    NssDatabase database(folder_ / "nssdb", "secret");
-    database.import(pki.issue({.key = "ec:P-256"}));
-    write_file(folder_ / "config.toml",
-               "[[store]]\nkind = \"nss\"\npath = \"" + (folder_ / "nssdb").string() + "\"\n" + more);
-    return folder_ / "config.toml";
-  }
 
   FileStore& store_ = file_store("ec:P-256");
   TempDir folder_;
@@ -82,7 +74,7 @@ TEST_F(Store, GivesKeyLeafAndChain) {
 
 TEST_F(Store, IsSearched) {
   const Host host(store_.config());
-  const BioPtr file(BIO_new_file(store_.leaf().certificate.c_str(), "r"));
+  const BioPtr file(BIO_new_file(store_.leaf().certificate.string().c_str(), "r"));
   X509* parsed = X509_new_ex(host.context(), nullptr);
   PEM_read_bio_X509(file.get(), &parsed, nullptr, nullptr);
   const X509Ptr leaf(parsed);
@@ -114,7 +106,7 @@ TEST_F(Store, SaysWhyThereIsNothing) {
   EXPECT_THAT(why_not(host, "devtrust:?pin-value=%zz"), HasSubstr("character"));
 
   write_file(folder_ / "none.toml",
-             "[[store]]\nkind = \"file\"\npath = \"" + (folder_ / "nowhere.pem").string() + "\"\n");
+             "[[store]]\nkind = \"file\"\npath = '" + (folder_ / "nowhere.pem").string() + "'\n");
   EXPECT_THAT(why_not(Host(folder_ / "none.toml"), "devtrust:"),
               AllOf(HasSubstr("no device-trust certificate was found"), HasSubstr("nowhere.pem")));
   write_file(folder_ / "bad.toml", "[[store]]\nkind = 7\n");
@@ -129,13 +121,13 @@ TEST_F(Store, SaysWhyThereIsNothing) {
 
 TEST_F(Store, AsksOnceForAPassword) {
   const UiPtr method = person();
-  const std::string config = locked_database();
+  const std::filesystem::path config = locked_store(folder_.path());
   {
     const Host host(config);
     Person wrong{"wrong"};
     EXPECT_EQ(host.key("devtrust:", method.get(), &wrong), nullptr);
     EXPECT_EQ(wrong.asked, 1);
-    EXPECT_THAT(errors(), AllOf(HasSubstr("password"), HasSubstr("nssdb")));
+    EXPECT_THAT(errors(), AllOf(HasSubstr("password"), HasSubstr("locked")));
     Person right{"secret"};
     EXPECT_NE(host.key("devtrust:", method.get(), &right), nullptr) << errors();
     EXPECT_EQ(right.asked, 1);
@@ -151,13 +143,13 @@ TEST_F(Store, AsksOnceForAPassword) {
 }
 
 TEST_F(Store, TakesThePasswordFromTheUri) {
-  const std::string config = locked_database();
+  const std::filesystem::path config = locked_store(folder_.path());
   write_file(folder_ / "pin", "secret\n");
+  const std::string pin = (folder_ / "pin").generic_string();  // a URI has no backslashes
   const UiPtr method = person();
   Person nobody{"wrong"};
-  for (const std::string& uri :
-       {std::string("devtrust:?pin-value=secret"), "devtrust:jumpcloud?pin-source=" + (folder_ / "pin").string(),
-        "devtrust:?pin-source=file:" + (folder_ / "pin").string()}) {
+  for (const std::string& uri : {std::string("devtrust:?pin-value=secret"), "devtrust:jumpcloud?pin-source=" + pin,
+                                 "devtrust:?pin-source=file:" + pin}) {
     const Host host(config);
     EXPECT_NE(host.key(uri, method.get(), &nobody), nullptr) << uri << errors();
     errors();
@@ -169,7 +161,7 @@ TEST_F(Store, TakesThePasswordFromTheUri) {
   EXPECT_THAT(errors(), HasSubstr("/nowhere"));
   EXPECT_EQ(nobody.asked, 0);
 
-  const std::string with_pin = locked_database("pin_source = \"file:" + (folder_ / "pin").string() + "\"\n");
+  const auto with_pin = locked_store(folder_.path(), "pin_source = 'file:" + pin + "'\n");
   EXPECT_NE(Host(with_pin).key("devtrust:", method.get(), &nobody), nullptr) << errors();
   EXPECT_EQ(nobody.asked, 0);
 }

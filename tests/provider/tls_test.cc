@@ -3,6 +3,7 @@
 #include <openssl/x509v3.h>
 
 #include "tests/provider/fixture.h"
+#include "tests/support/variable.h"
 
 namespace devtrust::testing {
 namespace {
@@ -19,9 +20,9 @@ class Tls : public ::testing::TestWithParam<std::string> {
     SslCtxPtr made(SSL_CTX_new_ex(context, nullptr, method));
     SSL_CTX_set_min_proto_version(made.get(), version);
     SSL_CTX_set_max_proto_version(made.get(), version);
-    EXPECT_EQ(SSL_CTX_use_certificate_chain_file(made.get(), store.chain().c_str()), 1);
+    EXPECT_EQ(SSL_CTX_use_certificate_chain_file(made.get(), store.chain().string().c_str()), 1);
     EXPECT_EQ(SSL_CTX_use_PrivateKey(made.get(), key), 1) << errors();
-    EXPECT_EQ(SSL_CTX_load_verify_file(made.get(), store.pki().root().c_str()), 1);
+    EXPECT_EQ(SSL_CTX_load_verify_file(made.get(), store.pki().root().string().c_str()), 1);
     SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     return made;
   }
@@ -75,10 +76,11 @@ TEST_P(Tls, ContextMadeBeforeTheProviderKeepsItsAlgorithms) {
   OSSL_PROVIDER* ours = nullptr;
   {
     const SslCtxPtr early(SSL_CTX_new_ex(context, nullptr, TLS_client_method()));
-    OSSL_PROVIDER_set_default_search_path(context, std::filesystem::path(DEVTRUST_PROVIDER).parent_path().c_str());
-    setenv("DEVTRUST_CONFIG", store_.config().c_str(), 1);
+    OSSL_PROVIDER_set_default_search_path(context,
+                                          std::filesystem::path(DEVTRUST_PROVIDER).parent_path().string().c_str());
+    const Variable config("DEVTRUST_CONFIG", store_.config().string());
     ours = OSSL_PROVIDER_load(context, "devtrust");
-    const BioPtr file(BIO_new_file(store_.leaf().key.c_str(), "r"));
+    const BioPtr file(BIO_new_file(store_.leaf().key.string().c_str(), "r"));
     OSSL_STORE_CTX* store =
         OSSL_STORE_open_ex("devtrust:", context, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
     ASSERT_NE(store, nullptr) << errors();
@@ -86,16 +88,15 @@ TEST_P(Tls, ContextMadeBeforeTheProviderKeepsItsAlgorithms) {
     const EvpPkeyPtr key(OSSL_STORE_INFO_get1_PKEY(info));
     OSSL_STORE_INFO_free(info);
     OSSL_STORE_close(store);
-    SSL_CTX_use_certificate_chain_file(early.get(), store_.chain().c_str());
+    SSL_CTX_use_certificate_chain_file(early.get(), store_.chain().string().c_str());
     EXPECT_EQ(SSL_CTX_use_PrivateKey(early.get(), key.get()), 1) << errors();
-    SSL_CTX_load_verify_file(early.get(), store_.pki().root().c_str());
+    SSL_CTX_load_verify_file(early.get(), store_.pki().root().string().c_str());
     for_any_purpose(early.get());
     const SslCtxPtr server = side(context, TLS_server_method(), store_, key.get(), TLS1_3_VERSION);
     for_any_purpose(server.get());
     EXPECT_TRUE(shake_hands(early.get(), server.get())) << errors();
     errors();
   }
-  unsetenv("DEVTRUST_CONFIG");
   OSSL_PROVIDER_unload(ours);
   OSSL_PROVIDER_unload(base);
   OSSL_LIB_CTX_free(context);

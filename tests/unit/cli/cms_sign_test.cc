@@ -19,8 +19,8 @@ struct Home {
     std::string chain = testing::read_file(leaf.certificate);
     for (const auto& issuer : leaf.issuers) chain += testing::read_file(issuer);
     testing::write_file(folder / "chain.pem", chain);
-    auto config = parse_config("[[store]]\nkind = \"file\"\npath = \"" + (folder / "chain.pem").string() +
-                                   "\"\nkey_path = \"" + leaf.key.string() + "\"\n",
+    auto config = parse_config("[[store]]\nkind = \"file\"\npath = '" + (folder / "chain.pem").string() +
+                                   "'\nkey_path = '" + leaf.key.string() + "'\n",
                                "test");
     device = *open_device(*std::move(config));
     identity = *select_current(*device.snapshot, {}, current_time());
@@ -53,7 +53,7 @@ CmsPtr decoded(const std::string& der) {
 /// What libcrypto makes with the key in its hands.
 std::string by_libcrypto(const Home& home, const EVP_MD* digest, Time time, bool detached,
                          const std::vector<Bytes>& certificates) {
-  const BioPtr file(BIO_new_file(home.leaf.key.c_str(), "r"));
+  const BioPtr file(BIO_new_file(home.leaf.key.string().c_str(), "r"));
   EVP_PKEY* key = PEM_read_bio_PrivateKey(file.get(), nullptr, nullptr, nullptr);
   const X509Ptr leaf = to_x509(home.identity->leaf->der());
   const unsigned flags = CMS_PARTIAL | CMS_BINARY | (detached ? CMS_DETACHED : 0U);

@@ -18,7 +18,8 @@ const Certificate& leaf() {
   static testing::Pki pki(folder / "pki", "ec:P-256");
   static const CertificatePtr certificate = [] {
     const auto issued = pki.issue({.key = "ec:P-256"});
-    const std::string der = testing::must_run({"openssl", "x509", "-in", issued.certificate, "-outform", "DER"});
+    const std::string der =
+        testing::must_run({"openssl", "x509", "-in", issued.certificate.string(), "-outform", "DER"});
     return *Certificate::parse(as_bytes(der));
   }();
   return *certificate;

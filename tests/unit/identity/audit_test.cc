@@ -2,73 +2,21 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <array>
-#include <cstring>
+#include <algorithm>
+#include <regex>
 
+#include "identity/process.h"
 #include "identity/trace.h"
-#include "tests/unit/identity/keys.h"
-#include "tests/unit/identity/surroundings.h"
+#include "tests/support/variable.h"
+#include "tests/unit/identity/audit_fixture.h"
 
 namespace devtrust {
 namespace {
 
-namespace fs = std::filesystem;
-using ::testing::ContainsRegex;
+using testing::AuditTest;
 using ::testing::HasSubstr;
 using testing::read_file;
-using testing::TempDir;
-using testing::write_file;
-
-/// A daemon's socket.
-class Socket {
- public:
-  explicit Socket(const fs::path& path) : descriptor_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-    if (bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-      throw std::runtime_error("bind: " + std::string(std::strerror(errno)));
-    }
-  }
-  ~Socket() { close(descriptor_); }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  std::string receive() const {
-    std::array<char, 4096> text{};
-    const ssize_t length = recv(descriptor_, text.data(), text.size(), MSG_DONTWAIT);
-    return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
-  }
-
- private:
-  int descriptor_;
-};
-
-class AuditTest : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    const TempDir folder;
-    leaf() = testing::load_certificate(testing::Pki(folder.path(), "ec:P-256").issue({.key = "ec:P-256"}).certificate);
-  }
-  static void TearDownTestSuite() { leaf().reset(); }
-  static CertificatePtr& leaf() {
-    static CertificatePtr shared;
-    return shared;
-  }
-  AuditTest() {
-    identity_.profile = "jumpcloud";
-    identity_.leaf = leaf();
-    identity_.location = "/home/someone/.pki/nssdb";
-  }
-
-  const TempDir folder_;
-  const fs::path file_ = folder_ / "audit";
-  Identity identity_;
-};
 
 TEST_F(AuditTest, WithoutADestinationNothingIsWritten) {
   const Audit audit("", false);
@@ -82,14 +30,16 @@ TEST_F(AuditTest, TellsWhoUsedWhichKeyHow) {
   ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
   ASSERT_TRUE(audit.record("derive", identity_, "CKM_ECDH1_DERIVE"));
   const std::string text = read_file(file_);
-  std::string serial = to_hex(leaf()->serial().subspan(2));
-  const std::string who = "program=\"unit_identity\" pid=\"" + std::to_string(getpid()) + "\" uid=\"" +
-                          std::to_string(getuid()) + "\" profile=\"jumpcloud\" ";
-  const std::string what =
-      "serial=\"" + serial + "\" sha256=\"" + to_hex(leaf()->sha256()) + "\" store=\"/home/someone/.pki/nssdb\"\n";
+  std::string serial = to_hex(identity_.leaf->serial().subspan(2));
+  const std::string who = "program=\"" + program_name() + "\" pid=\"" + std::to_string(process_id()) + "\" uid=\"" +
+                          user_id() + "\" profile=\"jumpcloud\" ";
+  const std::string what = "serial=\"" + serial + "\" sha256=\"" + to_hex(identity_.leaf->sha256()) +
+                           "\" store=\"/home/someone/.pki/nssdb\"\n";
   EXPECT_THAT(text, HasSubstr("operation=\"sign\" " + who + "mechanism=\"CKM_ECDSA\" " + what));
   EXPECT_THAT(text, HasSubstr("operation=\"derive\" " + who + "mechanism=\"CKM_ECDH1_DERIVE\" " + what));
-  EXPECT_THAT(text, ContainsRegex("^time=\"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{6}Z\" operation"));
+  EXPECT_TRUE(
+      std::regex_search(text, std::regex("^time=\"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{6}Z\" operation")))
+      << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
 }
 
@@ -105,80 +55,20 @@ TEST_F(AuditTest, LinesCannotBeForged) {
 
 TEST_F(AuditTest, OpensNothingBeforeTheFirstUse) {
   const Audit audit(file_, true);
-  EXPECT_FALSE(fs::exists(file_));
-}
-
-TEST_F(AuditTest, CreatesTheFileForItsUserAloneAndAppends) {
-  const mode_t mask = umask(0);
-  const Audit audit(file_, true);
-  ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
-  umask(mask);
-  EXPECT_EQ(fs::status(file_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
-  write_file(file_, "before\n");
-  ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
-  EXPECT_THAT(read_file(file_), ::testing::StartsWith("before\ntime="));
-  fs::rename(file_, folder_ / "audit.1");  // as logrotate does
-  ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
-  EXPECT_TRUE(fs::exists(file_));
-}
-
-TEST_F(AuditTest, DoesNotFollowALink) {
-  write_file(folder_ / "precious", "precious");
-  fs::create_symlink(folder_ / "precious", file_);
-  const auto recorded = Audit(file_, true).record("sign", identity_, "CKM_ECDSA");
-  ASSERT_FALSE(recorded);
-  EXPECT_EQ(recorded.error().code, ErrorCode::kAuditFailed);
-  EXPECT_THAT(recorded.error().message, HasSubstr(file_.string()));
-  EXPECT_EQ(read_file(folder_ / "precious"), "precious");
-}
-
-TEST_F(AuditTest, TakesOnlyAFile) {
-  EXPECT_FALSE(Audit(folder_.path(), true).record("sign", identity_, "CKM_ECDSA"));
-  EXPECT_FALSE(Audit("/dev/null", true).record("sign", identity_, "CKM_ECDSA"));
-}
-
-TEST_F(AuditTest, TakesNoFileOfAnotherUser) {
-  if (!testing::as_root()) return;
-  write_file(file_, "");
-  ASSERT_EQ(chown(file_.c_str(), testing::kOtherUser, testing::kOtherUser), 0);
-  EXPECT_FALSE(Audit(file_, true).record("sign", identity_, "CKM_ECDSA"));
-  EXPECT_EQ(read_file(file_), "");
+  EXPECT_FALSE(std::filesystem::exists(file_));
 }
 
 TEST_F(AuditTest, FailsTheUseOnlyWhereItIsRequired) {
-  const std::string nowhere = folder_ / "missing" / "audit";
+  const std::string nowhere = (folder_ / "missing" / "audit").string();
   const auto required = Audit(nowhere, true).record("sign", identity_, "CKM_ECDSA");
   ASSERT_FALSE(required);
   EXPECT_EQ(required.error().code, ErrorCode::kAuditFailed);
 
   const testing::Variable no_trace("DEVTRUST_TRACE", std::nullopt);
-  set_trace(folder_ / "trace");
+  set_trace((folder_ / "trace").string());
   EXPECT_TRUE(Audit(nowhere, false).record("sign", identity_, "CKM_ECDSA"));
   set_trace("");
   EXPECT_THAT(read_file(folder_ / "trace"), HasSubstr(nowhere));
-}
-
-TEST_F(AuditTest, SpeaksToSyslog) {
-  const fs::path path = folder_ / "log";
-  const Audit audit("syslog:" + path.string(), true);
-  EXPECT_FALSE(audit.record("sign", identity_, "CKM_ECDSA")) << "nobody listens yet";
-  const Socket daemon(path);
-  ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
-  const std::string text = daemon.receive();
-  EXPECT_THAT(text, ::testing::StartsWith("<85>devtrust[" + std::to_string(getpid()) + "]: time=\""));
-  EXPECT_THAT(text, ::testing::EndsWith("store=\"/home/someone/.pki/nssdb\""));
-}
-
-TEST_F(AuditTest, SpeaksToTheJournal) {
-  const fs::path path = folder_ / "journal";
-  const Socket daemon(path);
-  identity_.location = "/a\nPRIORITY=0";
-  ASSERT_TRUE(Audit("journal:" + path.string(), true).record("sign", identity_, "CKM_ECDSA"));
-  const std::string text = daemon.receive();
-  EXPECT_THAT(text,
-              ::testing::StartsWith("PRIORITY=5\nSYSLOG_FACILITY=10\nSYSLOG_IDENTIFIER=devtrust\nMESSAGE=time=\""));
-  EXPECT_THAT(text, ::testing::EndsWith("store=\"/a\\x0aPRIORITY=0\"\n"));
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
 }
 
 }  // namespace

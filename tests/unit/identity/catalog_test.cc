@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "identity/trace.h"
+#include "tests/support/variable.h"
 #include "tests/unit/identity/keys.h"
-#include "tests/unit/identity/surroundings.h"
 
 namespace devtrust {
 namespace {
@@ -94,8 +94,12 @@ class CatalogTest : public ::testing::Test {
     return identity ? (*identity)->leaf : nullptr;
   }
 
-  TempDir folder_;
-  Pki pki_{folder_.path(), "ec:P-256"};
+  static Pki& shared_pki() {
+    static const TempDir folder;
+    static Pki pki(folder.path(), "ec:P-256");
+    return pki;
+  }
+  Pki& pki_ = shared_pki();
   std::shared_ptr<DoubleStore> store_ = std::make_shared<DoubleStore>();
   std::vector<std::shared_ptr<Store>> stores_{store_};
   bool moved_ = false;
@@ -204,7 +208,7 @@ TEST_F(CatalogTest, NewStoresAreFound) {
 TEST_F(CatalogTest, TraceTellsOfEachReading) {
   const Variable no_trace("DEVTRUST_TRACE", std::nullopt);
   const TempDir folder;
-  const auto file = folder / "trace";
+  const std::string file = (folder / "trace").string();
   set_trace(file);
   store_->contents = contents(-10);
   store_->contents.problems.push_back({ErrorCode::kCorrupt, "something is passed over"});

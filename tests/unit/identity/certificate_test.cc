@@ -27,8 +27,8 @@ TEST(Certificate, SaysWhatOpensslSays) {
   EXPECT_EQ(certificate->common_name(), options.common_name);
   EXPECT_EQ(certificate->issuer_common_name(), "device-trust.intermediate");
   const auto shown = [&leaf](const std::string& what) {
-    std::string text = must_run({"openssl", "x509", "-in", leaf.certificate.string(), "-noout", what, "-nameopt",
-                                 "RFC2253,-esc_msb", "-sha256"});
+    std::string text = testing::must_print({"openssl", "x509", "-in", leaf.certificate.string(), "-noout", what,
+                                            "-nameopt", "RFC2253,-esc_msb", "-sha256"});
     text = text.substr(text.find('=') + 1);
     return text.substr(0, text.find('\n'));
   };

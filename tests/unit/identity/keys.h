@@ -16,15 +16,24 @@
 namespace devtrust::testing {
 
 inline EvpPkeyPtr load_key(const std::filesystem::path& pem) {
-  const BioPtr in(BIO_new_file(pem.c_str(), "r"));
+  const BioPtr in(BIO_new_file(pem.string().c_str(), "r"));
   EvpPkeyPtr key(PEM_read_bio_PrivateKey_ex(in.get(), nullptr, nullptr, nullptr, libctx(), nullptr));
   if (!key) throw std::runtime_error("no key in " + pem.string());
   return key;
 }
 
 inline Bytes load_der(const std::filesystem::path& pem) {
-  const std::string der = must_run({"openssl", "x509", "-in", pem.string(), "-outform", "DER"});
-  return to_bytes(as_bytes(der));
+  const BioPtr in(BIO_new_file(pem.string().c_str(), "r"));
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* data = nullptr;
+  long length = 0;
+  if (PEM_read_bio(in.get(), &name, &header, &data, &length) != 1) throw std::runtime_error("no PEM: " + pem.string());
+  Bytes der(data, data + length);
+  OPENSSL_free(name);
+  OPENSSL_free(header);
+  OPENSSL_free(data);
+  return der;
 }
 
 inline CertificatePtr load_certificate(const std::filesystem::path& pem) {

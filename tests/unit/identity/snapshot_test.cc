@@ -61,8 +61,13 @@ class SnapshotTest : public ::testing::Test {
     return Snapshot::build(profiles, {{{"nss", "/home/ada/.pki/nssdb", false, {}}, contents}}, now());
   }
 
-  TempDir folder_;
-  Pki pki_{folder_ / "pki", "ec:P-256"};
+  static Pki& shared_pki() {
+    static const TempDir folder;
+    static Pki pki(folder.path(), "ec:P-256");
+    return pki;
+  }
+  const TempDir folder_;
+  Pki& pki_ = shared_pki();
   StoreContents contents_;
 };
 

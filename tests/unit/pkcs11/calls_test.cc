@@ -270,7 +270,7 @@ TEST_F(CallsTest, DerivedKeysAreSessionObjects) {
   // any point on the curve will do: that of another certificate
   const Bytes point = to_bytes(enrol().leaf->public_key().ec_point());
   Bytes public_data = point;
-  CK_ECDH1_DERIVE_PARAMS parameters{CKD_NULL, 0, nullptr, public_data.size(), public_data.data()};
+  CK_ECDH1_DERIVE_PARAMS parameters{CKD_NULL, 0, nullptr, to_ulong(public_data.size()), public_data.data()};
   CK_MECHANISM mechanism{CKM_ECDH1_DERIVE, &parameters, sizeof parameters};
   CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
   CK_KEY_TYPE aes = CKK_AES;

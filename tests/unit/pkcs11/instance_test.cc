@@ -1,35 +1,17 @@
 #include "pkcs11/instance.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <atomic>
 #include <thread>
+#include <vector>
 
-#include "tests/unit/pkcs11/fake_store.h"
+#include "tests/unit/pkcs11/instance_fixture.h"
 
 namespace devtrust::pkcs11 {
 namespace {
 
-class InstanceTest : public testing::StoreTest {
- protected:
-  ~InstanceTest() override { (void)finalize_library(); }
-  Answer<> initialize() {
-    return initialize_library([this] { return make_library(); });
-  }
-  /// The library holds the store, so its end shows in the count.
-  bool library_is_gone() const { return store_.use_count() == 1; }
-
-  /// What `body` answers in a forked child.
-  template <typename Body>
-  static int in_child(const Body& body) {
-    const pid_t child = fork();
-    if (child == 0) _exit(body() ? 0 : 1);
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-};
+using testing::InstanceTest;
 
 TEST_F(InstanceTest, IsThereBetweenInitializeAndFinalize) {
   EXPECT_EQ(LibraryUse().get(), nullptr);
@@ -90,47 +72,6 @@ TEST_F(InstanceTest, FinalizesUnderLoad) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(library_is_gone());
 }
-
-TEST_F(InstanceTest, ChildHasToInitializeItself) {
-  ASSERT_TRUE(initialize());
-  const LibraryUse inside;  // counted in the parent only
-  EXPECT_EQ(in_child([] { return LibraryUse().get() == nullptr; }), 0);
-  EXPECT_EQ(in_child([] { return finalize_library().error().rv == CKR_CRYPTOKI_NOT_INITIALIZED; }), 0);
-  EXPECT_EQ(in_child([this] {
-              return initialize() && LibraryUse().get() != nullptr && !LibraryUse().get()->list_slots(true).empty() &&
-                     finalize_library() && LibraryUse().get() == nullptr;
-            }),
-            0);
-  EXPECT_NE(LibraryUse().get(), nullptr);
-}
-
-#ifndef DEVTRUST_SANITIZED  // the sanitizers' own allocators leave their locks taken in such a child
-TEST_F(InstanceTest, ChildOfABusyParentFindsNoLockTaken) {
-  hold({enrol()});
-  ASSERT_TRUE(initialize());
-  std::atomic<bool> stop{false};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) {
-    threads.emplace_back([&] {
-      while (!stop) {
-        const LibraryUse use;
-        Slot& slot = *use.get()->find_slot(1).value();
-        (void)use.get()->view(slot);
-        (void)use.get()->close_session(use.get()->open_session(slot, false));
-      }
-    });
-  }
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(in_child([this] {
-                alarm(60);  // a lock taken by a thread that the child does not have would never be given back
-                return initialize() && LibraryUse().get()->list_slots(true).size() == 1;
-              }),
-              0);
-  }
-  stop = true;
-  for (std::thread& thread : threads) thread.join();
-}
-#endif
 
 }  // namespace
 }  // namespace devtrust::pkcs11

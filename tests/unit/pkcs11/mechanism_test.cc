@@ -273,7 +273,7 @@ TEST(MechanismPlan, OfDerivation) {
   wrapped.insert(wrapped.end(), point.begin(), point.end());
   std::array<CK_BYTE, 2> shared{7, 8};
   const auto planned = [&own](CK_ULONG kdf, std::span<CK_BYTE> data, Bytes& peer) {
-    CK_ECDH1_DERIVE_PARAMS parameter{kdf, data.size(), data.data(), peer.size(), peer.data()};
+    CK_ECDH1_DERIVE_PARAMS parameter{kdf, to_ulong(data.size()), data.data(), to_ulong(peer.size()), peer.data()};
     return plan_derive(with(CKM_ECDH1_DERIVE, parameter), own);
   };
   for (Bytes* form : {&point, &wrapped}) {
@@ -297,9 +297,9 @@ TEST(MechanismPlan, OfDerivation) {
   Bytes none;
   EXPECT_EQ(rv(planned(CKD_NULL, {}, none)), CKR_MECHANISM_PARAM_INVALID);
 
-  CK_ECDH1_DERIVE_PARAMS parameter{CKD_SHA1_KDF, 3, nullptr, point.size(), point.data()};
+  CK_ECDH1_DERIVE_PARAMS parameter{CKD_SHA1_KDF, 3, nullptr, to_ulong(point.size()), point.data()};
   EXPECT_EQ(rv(plan_derive(with(CKM_ECDH1_DERIVE, parameter), own)), CKR_MECHANISM_PARAM_INVALID);
-  parameter = {CKD_NULL, 0, nullptr, point.size(), nullptr};
+  parameter = {CKD_NULL, 0, nullptr, to_ulong(point.size()), nullptr};
   EXPECT_EQ(rv(plan_derive(with(CKM_ECDH1_DERIVE, parameter), own)), CKR_MECHANISM_PARAM_INVALID);
   EXPECT_EQ(rv(plan_derive(plain(CKM_ECDH1_DERIVE), own)), CKR_MECHANISM_PARAM_INVALID);
   EXPECT_EQ(rv(plan_derive(plain(CKM_ECDSA), own)), CKR_MECHANISM_INVALID);

@@ -63,12 +63,12 @@ TEST(Object, MatchesTemplates) {
   std::string longer = "name2";
   const CK_ATTRIBUTE is_key{CKA_CLASS, &key, sizeof key};
   const CK_ATTRIBUTE is_certificate{CKA_CLASS, &certificate, sizeof certificate};
-  const CK_ATTRIBUTE is_named{CKA_LABEL, label.data(), label.size()};
+  const CK_ATTRIBUTE is_named{CKA_LABEL, label.data(), to_ulong(label.size())};
 
   EXPECT_TRUE(object.matches({}));
   EXPECT_TRUE(object.matches(std::array{is_key, is_named}));
   EXPECT_FALSE(object.matches(std::array{is_named, is_certificate}));
-  EXPECT_FALSE(object.matches(std::array{CK_ATTRIBUTE{CKA_LABEL, longer.data(), longer.size()}}));
+  EXPECT_FALSE(object.matches(std::array{CK_ATTRIBUTE{CKA_LABEL, longer.data(), to_ulong(longer.size())}}));
   EXPECT_FALSE(object.matches(std::array{CK_ATTRIBUTE{CKA_LABEL, label.data(), CK_UNAVAILABLE_INFORMATION}}));
   EXPECT_FALSE(object.matches(std::array{CK_ATTRIBUTE{CKA_MODULUS, label.data(), 0}}))
       << "an attribute that is not there";
@@ -104,7 +104,7 @@ TEST(Template, IsCheckedBeforeItIsRead) {
   EXPECT_EQ(template_flag({CKA_TOKEN, &yes, sizeof yes}), true);
   EXPECT_EQ(template_flag({CKA_TOKEN, &five, sizeof five}), std::nullopt);
   EXPECT_EQ(template_number({CKA_CLASS, &five, sizeof five}), 5U);
-  EXPECT_EQ(template_number({CKA_CLASS, &five, 4}), std::nullopt);
+  EXPECT_EQ(template_number({CKA_CLASS, &five, sizeof five / 2}), std::nullopt);
 }
 
 }  // namespace

@@ -454,7 +454,7 @@ TEST(SignOperation, AuditsBeforeTheKeyIsUsed) {
   devtrust::testing::Pki pki(folder / "pki", "ec:P-256");
   auto identity = std::make_shared<Identity>(*refusing("ec:P-256", ErrorCode::kInternal).identity);
   identity->leaf = devtrust::testing::load_certificate(pki.intermediate());
-  const Audit broken(folder / "none" / "audit.log", true);
+  const Audit broken((folder / "none" / "audit.log").string(), true);
   auto operation = SignOperation::begin(plain(CKM_ECDSA), identity, false);
   Bytes out(operation->size());
   EXPECT_EQ(rv(operation->finish(numbered(32), out, broken)), CKR_FUNCTION_REJECTED) << "the key itself says otherwise";
@@ -667,7 +667,7 @@ struct Derivation {
 
   Answer<SecureBytes> derive(CK_ULONG length, CK_MECHANISM_TYPE type = CKM_ECDH1_DERIVE) {
     Bytes point = to_bytes(other.key().ec_point());
-    CK_ECDH1_DERIVE_PARAMS parameter{kdf, shared.size(), shared.data(), point.size(), point.data()};
+    CK_ECDH1_DERIVE_PARAMS parameter{kdf, to_ulong(shared.size()), shared.data(), to_ulong(point.size()), point.data()};
     return derive_secret({type, &parameter, sizeof parameter}, *own.identity, length, kNoAudit);
   }
   /// The shared x coordinate by libcrypto, from the other side.
@@ -721,7 +721,7 @@ TEST(DeriveSecret, AppliesTheKdf) {
     blocks.insert(blocks.end(), second.begin(), second.end());
     EXPECT_TRUE(equal(*derivation.derive(0), ByteView(blocks).first(size))) << hash;
     EXPECT_TRUE(equal(*derivation.derive(16), ByteView(blocks).first(16))) << hash;
-    EXPECT_TRUE(equal(*derivation.derive(size + 5), ByteView(blocks).first(size + 5))) << hash;
+    EXPECT_TRUE(equal(*derivation.derive(to_ulong(size + 5)), ByteView(blocks).first(size + 5))) << hash;
     EXPECT_EQ(rv(derivation.derive(~0UL)), CKR_ATTRIBUTE_VALUE_INVALID);
   }
 }

@@ -161,7 +161,7 @@ TEST_F(TokenObjectsTest, DatesAreThoseThatOpensslPrints) {
       *SoftwareKey::from_evp(testing::load_key(made.key), testing::load_certificate(made.certificate)->public_key(),
                              {})};
   const auto list = objects(enrolled);
-  std::string dates = testing::must_run(
+  std::string dates = testing::must_print(
       {"openssl", "x509", "-in", made.certificate.string(), "-noout", "-dates", "-dateopt", "iso_8601"});
   std::erase(dates, '-');  // notBefore=YYYYMMDD …
   EXPECT_EQ(text_of(list[2], CKA_START_DATE), dates.substr(dates.find('=') + 1, 8));

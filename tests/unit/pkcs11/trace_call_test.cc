@@ -49,8 +49,8 @@ TEST_F(CallTraceTest, ShowsNoValueThatMayBeSecret) {
   std::string secret = "open sesame";
   std::string label = "my label";
   CK_OBJECT_CLASS key = CKO_SECRET_KEY;
-  const std::array<CK_ATTRIBUTE, 3> list{{{CKA_VALUE, secret.data(), secret.size()},
-                                          {CKA_LABEL, label.data(), label.size()},
+  const std::array<CK_ATTRIBUTE, 3> list{{{CKA_VALUE, secret.data(), to_ulong(secret.size())},
+                                          {CKA_LABEL, label.data(), to_ulong(label.size())},
                                           {CKA_CLASS, &key, sizeof key}}};
   const std::array given{attributes(list.data(), list.size()), buffer("pin", secret.data())};
   CallTrace("C_CreateObject", given).finish(CKR_GENERAL_ERROR, "because");
@@ -63,7 +63,7 @@ TEST_F(CallTraceTest, ShowsNoValueThatMayBeSecret) {
 
 TEST_F(CallTraceTest, ShowsNothingOfBuffersThatACallFills) {
   std::string left_over = "a password that was here before";
-  const CK_ATTRIBUTE label{CKA_LABEL, left_over.data(), left_over.size()};
+  const CK_ATTRIBUTE label{CKA_LABEL, left_over.data(), to_ulong(left_over.size())};
   const std::array given{requested(&label, 1)};
   CallTrace("C_GetAttributeValue", given).finish(CKR_OK);
   EXPECT_THAT(text(), Not(HasSubstr("password")));

@@ -1,81 +1,26 @@
 #include "backends/file/file_store.h"
 
-#include <sys/stat.h>
-
 #include <chrono>
 
-#include "tests/unit/backends/file/fixture.h"
+#include "tests/unit/backends/file/file_store_fixture.h"
 
 namespace devtrust {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::contents_of;
 using ::testing::ElementsAre;
 using ::testing::Field;
+using testing::FileStore;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::key_of;
 using testing::Leaf;
+using testing::messages;
 using testing::read_file;
-
-std::shared_ptr<Store> store_at(const fs::path& path, const fs::path& key_path = {}, const fs::path& pin = {}) {
-  StoreConfig config{"file", path.string(), key_path.string(), pin.empty() ? "" : "file:" + pin.string(), false};
-  const auto source = file_store_at(config);
-  EXPECT_TRUE(source->explicitly_configured());
-  EXPECT_FALSE(source->changed());
-  EXPECT_THAT(source->problems(), IsEmpty());
-  return source->stores().at(0);
-}
-
-StoreContents contents_of(Store& store) {
-  auto contents = store.read();
-  if (!contents) throw std::runtime_error(contents.error().message);
-  return *std::move(contents);
-}
-
-const PrivateKey* key_of(const StoreContents& contents, const fs::path& certificate) {
-  const std::string der = testing::must_run({"openssl", "x509", "-in", certificate.string(), "-outform", "DER"});
-  const auto parsed = Certificate::parse(as_bytes(der));
-  for (const auto& key : contents.keys) {
-    if (key->public_key() == (*parsed)->public_key()) return key.get();
-  }
-  return nullptr;
-}
-
-Result<std::size_t> sign(const PrivateKey& key, Bytes& signature) {
-  const bool rsa = key.public_key().type() == KeyType::kRsa;
-  const SignScheme scheme{rsa ? SignAlgorithm::kRsaPkcs1 : SignAlgorithm::kEcdsa, Digest::kSha256, Digest::kNone, 0};
-  signature.resize(key.public_key().max_signature_size());
-  return key.sign(scheme, Bytes(32, 7), signature);
-}
-
-/// Whether it makes a signature that its public key verifies.
-bool signs(const PrivateKey* key) {
-  if (key == nullptr) return false;
-  Bytes signature;
-  const auto length = sign(*key, signature);
-  if (!length) return false;
-  signature.resize(*length);
-  const bool rsa = key->public_key().type() == KeyType::kRsa;
-  const SignScheme scheme{rsa ? SignAlgorithm::kRsaPkcs1 : SignAlgorithm::kEcdsa, Digest::kSha256, Digest::kNone, 0};
-  return key->public_key().verify(scheme, Bytes(32, 7), signature).has_value();
-}
-
-ErrorCode sign_error(const PrivateKey* key) {
-  Bytes signature;
-  return sign(*key, signature).error().code;
-}
-
-std::vector<std::string> messages(const StoreContents& contents) {
-  std::vector<std::string> list;
-  for (const Error& problem : contents.problems) list.push_back(problem.message);
-  return list;
-}
-
-class FileStore : public testing::FileTest {
- protected:
-  static std::string chain() { return read_file(pki().intermediate()) + read_file(pki().root()); }
-  fs::path pin(const std::string& password) const { return write("pin", password + '\n'); }
-};
+using testing::sign_error;
+using testing::signs;
+using testing::store_at;
 
 TEST_F(FileStore, ReadsPemInAnyOrder) {
   const std::string certificate = read_file(leaf().certificate);
@@ -216,30 +161,6 @@ TEST_F(FileStore, AnEncryptedKeyOfAnotherCertificateIsNeverUsed) {
   EXPECT_FALSE(key->intact());
 }
 
-TEST_F(FileStore, TellsOfAKeyThatOthersMayRead) {
-  const fs::path file = write("all.pem", read_file(leaf().certificate) + read_file(leaf().key));
-  const auto told = [&](mode_t mode) {
-    chmod(file.c_str(), mode);
-    const auto contents = contents_of(*store_at(file));
-    EXPECT_EQ(contents.keys.size(), 1U) << "it is used all the same";
-    return !contents.problems.empty() && contents.problems[0].message.find("chmod") != std::string::npos;
-  };
-  EXPECT_TRUE(told(0644));
-  EXPECT_TRUE(told(0660));
-  EXPECT_FALSE(told(0640));
-  EXPECT_FALSE(told(0600));
-
-  const fs::path open = pkcs12("open.p12", leaf(), "");
-  chmod(open.c_str(), 0644);
-  EXPECT_THAT(messages(contents_of(*store_at(open))), ElementsAre(HasSubstr("chmod")));
-  const fs::path closed = pkcs12("closed.p12", leaf(), "secret");
-  chmod(closed.c_str(), 0644);
-  EXPECT_THAT(messages(contents_of(*store_at(closed, {}, pin("secret")))), IsEmpty());
-  const fs::path certificate = write("tls.crt", read_file(leaf().certificate));
-  chmod(certificate.c_str(), 0644);
-  EXPECT_THAT(messages(contents_of(*store_at(certificate))), IsEmpty());
-}
-
 TEST_F(FileStore, OneDamagedPartDoesNotHideTheOthers) {
   std::string damaged = read_file(rsa_leaf().certificate);
   damaged[damaged.find('\n') + 3] ^= 1;
@@ -260,9 +181,6 @@ TEST_F(FileStore, TakesOnlySmallRegularFiles) {
     EXPECT_THAT(read.error().message, HasSubstr(path.string()));
     return read.error();
   };
-  const fs::path fifo = folder_ / "fifo";
-  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-  EXPECT_THAT(refusal(fifo).message, HasSubstr("is not a regular file"));
   EXPECT_THAT(refusal(folder_.path()).message, HasSubstr("is not a regular file"));
   const fs::path large = write("large", "");
   fs::resize_file(large, (16U << 20U) + 1);
@@ -280,24 +198,6 @@ TEST_F(FileStore, AMissingKeyFileLeavesTheCertificates) {
 
 TEST_F(FileStore, TextThatIsNothingIsAProblem) {
   EXPECT_THAT(messages(contents_of(*store_at(write("text", "hello")))), ElementsAre(HasSubstr("is passed over")));
-}
-
-TEST_F(FileStore, FollowsAMountedSecretsLink) {
-  fs::create_directory(folder_ / "first");
-  fs::create_directory(folder_ / "second");
-  write("first/tls.pem", read_file(leaf().certificate) + read_file(leaf().key));
-  write("second/tls.pem", read_file(rsa_leaf().certificate) + read_file(rsa_leaf().key));
-  fs::create_directory_symlink("first", folder_ / "data");
-  fs::create_symlink("data/tls.pem", folder_ / "tls.pem");
-  const auto store = store_at(folder_ / "tls.pem");
-  const StoreVersion before = store->version();
-  EXPECT_EQ(before, store->version());
-  EXPECT_NE(key_of(contents_of(*store), leaf().certificate), nullptr);
-
-  fs::create_directory_symlink("second", folder_ / "new");
-  fs::rename(folder_ / "new", folder_ / "data");
-  EXPECT_FALSE(before == store->version());
-  EXPECT_NE(key_of(contents_of(*store), rsa_leaf().certificate), nullptr);
 }
 
 TEST_F(FileStore, EachOfTheFilesChangesTheVersion) {

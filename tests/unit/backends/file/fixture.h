@@ -47,7 +47,7 @@ class FileTest : public ::testing::Test {
   fs::path write(const std::string& name, const std::string& content) const {
     const fs::path path = folder_ / name;
     write_file(path, content);
-    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+    make_private(path);
     return path;
   }
   /// The key as PKCS#8 with a password; further arguments to openssl pkcs8.
@@ -85,7 +85,7 @@ class FileTest : public ::testing::Test {
 
 /// The public key as PEM.
 inline std::string spki_of(const fs::path& private_key) {
-  return must_run({"openssl", "pkey", "-in", private_key.string(), "-pubout"});
+  return must_print({"openssl", "pkey", "-in", private_key.string(), "-pubout"});
 }
 inline std::string spki_of(const EvpPkeyPtr& key) {
   const BioPtr out(BIO_new(BIO_s_mem()));

@@ -132,7 +132,7 @@ TEST_F(Pem, ADamagedKeyIsNone) {
 }
 
 TEST_F(Pem, APublicKeyIsNoPrivateOne) {
-  std::string text = must_run({"openssl", "pkey", "-in", leaf().key.string(), "-pubout"});
+  std::string text = testing::must_print({"openssl", "pkey", "-in", leaf().key.string(), "-pubout"});
   for (std::size_t at = text.find("PUBLIC"); at != std::string::npos; at = text.find("PUBLIC")) {
     text.replace(at, 6, "PRIVATE");
   }

@@ -1,33 +1,15 @@
 #include "backends/file/pkcs12.h"
 
-#include "tests/unit/backends/file/fixture.h"
+#include "tests/unit/backends/file/pkcs12_fixture.h"
 
 namespace devtrust {
 namespace {
 
 using std::filesystem::path;
 using ::testing::HasSubstr;
+using testing::Pkcs12;
 using testing::read_file;
 using testing::spki_of;
-
-class Pkcs12 : public testing::FileTest {
- protected:
-  static Result<Pkcs12Contents> read(const path& file, std::optional<std::string_view> password) {
-    const std::string content = read_file(file);
-    EXPECT_TRUE(looks_like_pkcs12(as_bytes(content))) << file;
-    return read_pkcs12(as_bytes(content), password);
-  }
-  static void expect_whole(const path& file, std::optional<std::string_view> password, const testing::Leaf& of) {
-    const auto contents = read(file, password);
-    ASSERT_TRUE(contents) << file << ": " << contents.error().message;
-    EXPECT_EQ(contents->certificates.size(), 3U) << file;
-    ASSERT_EQ(contents->keys.size(), 1U) << file;
-    EXPECT_EQ(spki_of(contents->keys[0]), spki_of(of.key)) << file;
-    EXPECT_TRUE(contents->problems.empty()) << file;
-    const std::string der = testing::must_run({"openssl", "x509", "-in", of.certificate.string(), "-outform", "DER"});
-    EXPECT_THAT(contents->certificates, ::testing::Contains(to_bytes(as_bytes(der)))) << file;
-  }
-};
 
 TEST_F(Pkcs12, OpensWhatOpensslWrites) {
   expect_whole(pkcs12("aes.p12", leaf(), "secret"), "secret", leaf());
@@ -38,15 +20,6 @@ TEST_F(Pkcs12, OpensWhatOpensslWrites) {
                "secret", leaf());
   expect_whole(pkcs12("clear.p12", leaf(), "secret", {"-certpbe", "NONE", "-keypbe", "NONE"}), "secret", leaf());
   expect_whole(pkcs12("nomac.p12", leaf(), "secret", {"-nomac"}), "secret", leaf());
-}
-
-TEST_F(Pkcs12, OpensWhatNssWrites) {
-  testing::NssDatabase database(folder_ / "db");
-  database.import(leaf());
-  const path file = folder_ / "nss.p12";
-  testing::must_run({"pk12util", "-o", file.string(), "-n", leaf().common_name, "-d",
-                     "sql:" + database.folder().string(), "-W", "secret", "-K", ""});
-  expect_whole(file, "secret", leaf());
 }
 
 TEST_F(Pkcs12, TriesTheEmptyPasswordAndNoneAtAll) {
