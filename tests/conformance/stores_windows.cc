@@ -1,4 +1,5 @@
 // This user's Windows stores. There is one MY for all processes: ctest has a lock for it.
+#include "tests/conformance/host.h"
 #include "tests/conformance/store_builders.h"
 #include "tests/support/windows_store.h"
 
@@ -47,7 +48,10 @@ void build_mixed(BuiltStore& built) {
   store.add_with_csp_key(built.leaf);
 }
 
-void build_cng(BuiltStore& built) { windows_store(built).add_with_cng_key(make_leaf(built)); }
+void build_cng(BuiltStore& built) {
+  set_environment("NCRYPT_DOUBLE_KEYS", built.folder.path().string());  // where the double is
+  windows_store(built).add_with_cng_key(make_leaf(built));
+}
 
 }  // namespace
 

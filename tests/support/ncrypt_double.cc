@@ -1,8 +1,8 @@
 // An ncrypt.dll for tests where the system's own keeps no keys (wine): key storage provider and keys over libcrypto.
-// It keeps keys as long as it is loaded. NAME.properties in the folder that NCRYPT_DOUBLE_PROPERTIES names, if it is
-// there, has lines `property=value` for NCryptGetProperty of the key NAME, and `asks=yes` where a use of the key would
-// ask the user. It answers the calls that backends/wincert and tests/support/windows_store.cc make as Windows does, and
-// refuses parameters that Windows refuses.
+// It keeps the key NAME as NAME.pem in the folder that NCRYPT_DOUBLE_KEYS names. NAME.properties, if it is there, has
+// lines `property=value` for NCryptGetProperty, and `asks=yes` where a use of the key would ask the user. It answers
+// the calls that backends/wincert and tests/support/windows_store.cc make as Windows does, and refuses parameters that
+// Windows refuses.
 #define NCRYPTAPI
 #include <windows.h>
 
@@ -13,10 +13,11 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <cwchar>
 #include <fstream>
@@ -33,14 +34,13 @@ struct Object {
   Kind kind;
   EVP_PKEY* key = nullptr;  // kKey
   bool stale = false;
-  std::wstring name = {};  // of a persistent key
+  std::string file = {};  // of a persistent key, without .pem
   std::map<std::string, std::string> properties = {};
   std::vector<unsigned char> secret = {};  // kSecret
 };
 
 std::mutex mutex;  // guards what follows
 std::set<Object*> objects;
-std::map<std::wstring, EVP_PKEY*> kept;
 
 Object* add(Object object) {
   auto* made = new Object(std::move(object));
@@ -60,6 +60,12 @@ std::string narrow(LPCWSTR text) {
   std::string made;
   for (; text != nullptr && *text != L'\0'; ++text) made += static_cast<char>(*text);
   return made;
+}
+
+std::string key_file(LPCWSTR name) {
+  std::vector<wchar_t> folder(32768);
+  GetEnvironmentVariableW(L"NCRYPT_DOUBLE_KEYS", folder.data(), static_cast<DWORD>(folder.size()));
+  return narrow(folder.data()) + '/' + narrow(name);
 }
 
 bool is_rsa(const Object& object) {
@@ -181,17 +187,12 @@ SECURITY_STATUS WINAPI NCryptOpenKey(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HAN
   if (find(provider, Kind::kProvider) == nullptr) return NTE_INVALID_HANDLE;
   if ((flags & ~DWORD{NCRYPT_SILENT_FLAG | NCRYPT_MACHINE_KEY_FLAG}) != 0) return NTE_BAD_FLAGS;
   Object object{Kind::kKey};
-  {
-    const std::lock_guard guard(mutex);
-    const auto found = kept.find(name);
-    if (found == kept.end()) return NTE_BAD_KEYSET;
-    object.key = found->second;
-    EVP_PKEY_up_ref(object.key);
-  }
-  object.name = name;
-  std::vector<wchar_t> folder(32768);
-  GetEnvironmentVariableW(L"NCRYPT_DOUBLE_PROPERTIES", folder.data(), static_cast<DWORD>(folder.size()));
-  std::ifstream properties(narrow(folder.data()) + '/' + narrow(name) + ".properties");
+  object.file = key_file(name);
+  BIO* pem = BIO_new_file((object.file + ".pem").c_str(), "r");
+  object.key = pem != nullptr ? PEM_read_bio_PrivateKey(pem, nullptr, nullptr, nullptr) : nullptr;
+  BIO_free(pem);
+  if (object.key == nullptr) return NTE_BAD_KEYSET;
+  std::ifstream properties(object.file + ".properties");
   for (std::string line; std::getline(properties, line);) {
     const auto equals = line.find('=');
     object.properties[line.substr(0, equals)] = line.substr(equals + 1);
@@ -293,12 +294,10 @@ SECURITY_STATUS WINAPI NCryptCreatePersistedKey(NCRYPT_PROV_HANDLE provider, NCR
   if ((flags & ~DWORD{NCRYPT_OVERWRITE_KEY_FLAG | NCRYPT_MACHINE_KEY_FLAG}) != 0) return NTE_BAD_FLAGS;
   if (narrow(algorithm) != "RSA" && !narrow(algorithm).starts_with("ECDSA_P")) return NTE_NOT_SUPPORTED;
   if (name == nullptr) return NTE_INVALID_PARAMETER;
-  const std::lock_guard guard(mutex);
-  if (kept.contains(name) && (flags & NCRYPT_OVERWRITE_KEY_FLAG) == 0) return NTE_EXISTS;
-  auto* made = new Object{Kind::kKey};
-  made->name = name;
-  objects.insert(made);
-  *key = reinterpret_cast<ULONG_PTR>(made);
+  Object object{Kind::kKey};
+  object.file = key_file(name);
+  if ((flags & NCRYPT_OVERWRITE_KEY_FLAG) == 0 && std::ifstream(object.file + ".pem").is_open()) return NTE_EXISTS;
+  *key = reinterpret_cast<ULONG_PTR>(add(std::move(object)));
   return ERROR_SUCCESS;
 }
 
@@ -363,26 +362,18 @@ SECURITY_STATUS WINAPI NCryptSetProperty(NCRYPT_HANDLE handle, LPCWSTR property,
 SECURITY_STATUS WINAPI NCryptFinalizeKey(NCRYPT_KEY_HANDLE handle, DWORD flags) {
   if ((flags & ~DWORD{NCRYPT_SILENT_FLAG}) != 0) return NTE_BAD_FLAGS;
   const Object* object = find(handle, Kind::kKey);
-  if (object == nullptr || object->key == nullptr || object->name.empty()) return NTE_INVALID_HANDLE;
-  const std::lock_guard guard(mutex);
-  EVP_PKEY_up_ref(object->key);
-  EVP_PKEY*& place = kept[object->name];
-  EVP_PKEY_free(place);
-  place = object->key;
-  return ERROR_SUCCESS;
+  if (object == nullptr || object->key == nullptr || object->file.empty()) return NTE_INVALID_HANDLE;
+  BIO* pem = BIO_new_file((object->file + ".pem").c_str(), "w");
+  const bool written =
+      pem != nullptr && PEM_write_bio_PKCS8PrivateKey(pem, object->key, nullptr, nullptr, 0, nullptr, nullptr) == 1;
+  BIO_free(pem);
+  return written ? SECURITY_STATUS{ERROR_SUCCESS} : NTE_FAIL;
 }
 
 SECURITY_STATUS WINAPI NCryptDeleteKey(NCRYPT_KEY_HANDLE handle, DWORD /*flags*/) {
   const Object* object = find(handle, Kind::kKey);
   if (object == nullptr) return NTE_INVALID_HANDLE;
-  {
-    const std::lock_guard guard(mutex);
-    const auto found = kept.find(object->name);
-    if (found != kept.end()) {
-      EVP_PKEY_free(found->second);
-      kept.erase(found);
-    }
-  }
+  if (std::remove((object->file + ".pem").c_str()) != 0) return NTE_BAD_KEYSET;
   return NCryptFreeObject(handle);
 }
 

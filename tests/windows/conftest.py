@@ -188,18 +188,16 @@ def hold_my(windows, session_folder):
 
     def hold(leaf, cng=False):
         windows.configure("[[store]]\nkind = \"windows\"\n")
-        key = windows_path(leaf.key)
+        environment = wine_environment()
         if cng:  # a double answers for it, beside each program
-            key = "device"
             place = pathlib.Path(tempfile.mkdtemp(dir=session_folder))  # OpenSSL finds a provider by plain names alone
-            shutil.copy(leaf.key, place / "device.pem")
-            windows.variables["NCRYPT_DOUBLE_KEYS"] = windows_path(place)
+            environment["NCRYPT_DOUBLE_KEYS"] = windows.variables["NCRYPT_DOUBLE_KEYS"] = windows_path(place)
             windows.bin = shutil.copytree(windows.bin.parent, place / "devtrust") / "bin"
             for folder in (windows.bin, windows.programs):
                 shutil.copy(os.environ["DEVTRUST_NCRYPT_DOUBLE"], folder)
         held = subprocess.Popen([os.environ["DEVTRUST_WINE"], os.environ["DEVTRUST_MY_STORE"], "cng" if cng else "csp",
-                                 windows_path(leaf.certificate), key, *map(windows_path, leaf.issuers)],
-                                env=wine_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                 *map(windows_path, [leaf.certificate, leaf.key, *leaf.issuers])],
+                                env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         holders.append(held)
         assert held.stdout.readline().strip() == b"ready"
         return windows

@@ -1,8 +1,6 @@
-// Holds a certificate and its issuers in this user's Windows stores until standard input ends, with its key in a CSP,
-// or by the name of one in CNG.
+// Holds a certificate and its issuers in Windows' stores until standard input ends, with its key in a CSP or in CNG.
 //
-//   my_store csp CERTIFICATE KEY ISSUER... ROOT
-//   my_store cng CERTIFICATE NAME ISSUER... ROOT
+//   my_store csp|cng CERTIFICATE KEY ISSUER... ROOT
 #include <exception>
 #include <iostream>
 #include <limits>
@@ -15,7 +13,7 @@ int main(int argc, char** argv) try {
   const devtrust::testing::Leaf leaf{argv[2], argv[3], {}, {argv + 4, argv + argc}};
   devtrust::testing::WindowsStore store;
   if (argv[1] == std::string("cng")) {
-    store.add_with_cng_key(leaf, argv[3]);
+    store.add_with_cng_key(leaf);
   } else {
     store.add_with_csp_key(leaf);
   }

@@ -33,7 +33,7 @@ class NcryptDouble : public ::testing::Test {
   static void TearDownTestSuite() { shared_.reset(); }
   NcryptDouble() {
     EXPECT_NE(handles_, nullptr) << "the system's own ncrypt.dll was loaded";
-    SetEnvironmentVariableW(L"NCRYPT_DOUBLE_PROPERTIES", folder_.path().wstring().c_str());
+    SetEnvironmentVariableW(L"NCRYPT_DOUBLE_KEYS", folder_.path().wstring().c_str());
   }
 
   /// The key of a leaf that is put into MY.
