@@ -76,7 +76,7 @@ std::size_t handle_count() {
 
 int refreshes() {
   const char* wanted = std::getenv("DEVTRUST_SOAK_REFRESHES");
-  return wanted != nullptr ? std::atoi(wanted) : 25;
+  return wanted != nullptr ? static_cast<int>(std::strtol(wanted, nullptr, 10)) : 25;
 }
 
 }  // namespace devtrust::testing

@@ -7,7 +7,6 @@ namespace {
 
 using std::filesystem::path;
 using ::testing::HasSubstr;
-using testing::must_run;
 using testing::read_file;
 using testing::spki_of;
 

@@ -9,7 +9,6 @@ using std::filesystem::path;
 using ::testing::HasSubstr;
 using testing::Pkcs12;
 using testing::read_file;
-using testing::spki_of;
 
 TEST_F(Pkcs12, OpensWhatOpensslWrites) {
   expect_whole(pkcs12("aes.p12", leaf(), "secret"), "secret", leaf());
