@@ -241,6 +241,7 @@ void WindowsStore::remove(const Leaf& leaf) { delete_certificates("MY", {pem_der
 KeyPlace WindowsStore::import_csp_key(const std::filesystem::path& key, bool old_provider) {
   KeyPlace place{new_container(), to_utf8(old_provider ? MS_ENHANCED_PROV_W : MS_ENH_RSA_AES_PROV_W),
                  old_provider ? DWORD{PROV_RSA_FULL} : DWORD{PROV_RSA_AES}, AT_KEYEXCHANGE, false};
+  delete_key(KeyPlace(place));  // what a test left that was ended: process ids come again
   HCRYPTPROV container = 0;
   if (CryptAcquireContextW(&container, to_utf16(place.container).c_str(), to_utf16(place.provider).c_str(),
                            place.provider_type, CRYPT_NEWKEYSET | CRYPT_SILENT) == 0) {
