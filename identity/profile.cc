@@ -1,8 +1,8 @@
 #include "identity/profile.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
+#include <iterator>
 #include <memory>
 
 #include "identity/der.h"
@@ -58,20 +58,20 @@ struct AttributeName {
   std::string_view name;
   std::string_view oid;
 };
-constexpr std::array<AttributeName, 14> kAttributeNames{{{"cn", "2.5.4.3"},
-                                                         {"sn", "2.5.4.4"},
-                                                         {"serialnumber", "2.5.4.5"},
-                                                         {"c", "2.5.4.6"},
-                                                         {"l", "2.5.4.7"},
-                                                         {"st", "2.5.4.8"},
-                                                         {"street", "2.5.4.9"},
-                                                         {"o", "2.5.4.10"},
-                                                         {"ou", "2.5.4.11"},
-                                                         {"title", "2.5.4.12"},
-                                                         {"gn", "2.5.4.42"},
-                                                         {"uid", "0.9.2342.19200300.100.1.1"},
-                                                         {"dc", "0.9.2342.19200300.100.1.25"},
-                                                         {"emailaddress", "1.2.840.113549.1.9.1"}}};
+constexpr AttributeName kAttributeNames[] = {{"cn", "2.5.4.3"},
+                                             {"sn", "2.5.4.4"},
+                                             {"serialnumber", "2.5.4.5"},
+                                             {"c", "2.5.4.6"},
+                                             {"l", "2.5.4.7"},
+                                             {"st", "2.5.4.8"},
+                                             {"street", "2.5.4.9"},
+                                             {"o", "2.5.4.10"},
+                                             {"ou", "2.5.4.11"},
+                                             {"title", "2.5.4.12"},
+                                             {"gn", "2.5.4.42"},
+                                             {"uid", "0.9.2342.19200300.100.1.1"},
+                                             {"dc", "0.9.2342.19200300.100.1.25"},
+                                             {"emailaddress", "1.2.840.113549.1.9.1"}};
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(' ');
@@ -96,7 +96,7 @@ std::vector<NameAttribute> parse_dn_pattern(std::string_view pattern) {
     const std::string type = folded(trimmed(std::string_view(part).substr(0, equals)));
     const std::string_view value = trimmed(std::string_view(part).substr(equals + 1));
     const auto* known = std::ranges::find(kAttributeNames, type, &AttributeName::name);
-    const std::string_view oid = known != kAttributeNames.end() ? known->oid : std::string_view(type);
+    const std::string_view oid = known != std::end(kAttributeNames) ? known->oid : std::string_view(type);
     if (value.empty() || oid.empty() || oid.find_first_not_of("0123456789.") != std::string_view::npos) return {};
     parts.push_back({std::string(oid), std::string(value)});
   }

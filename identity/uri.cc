@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -63,15 +64,15 @@ Result<std::string> decoded(std::string_view value, std::size_t place) {
 }
 
 Result<void> read_type(std::string_view value, std::size_t place, Uri& uri) {
-  static constexpr std::array<std::pair<std::string_view, UriType>, 5> kTypes{{{"cert", UriType::kCertificate},
-                                                                               {"data", UriType::kData},
-                                                                               {"private", UriType::kPrivateKey},
-                                                                               {"public", UriType::kPublicKey},
-                                                                               {"secret-key", UriType::kSecretKey}}};
+  static constexpr std::pair<std::string_view, UriType> kTypes[] = {{"cert", UriType::kCertificate},
+                                                                    {"data", UriType::kData},
+                                                                    {"private", UriType::kPrivateKey},
+                                                                    {"public", UriType::kPublicKey},
+                                                                    {"secret-key", UriType::kSecretKey}};
   const auto text = decoded(value, place);
   if (!text) return fail(text);
   const auto* known = std::ranges::find(kTypes, *text, [](const auto& row) { return row.first; });
-  if (known == kTypes.end()) {
+  if (known == std::end(kTypes)) {
     return wrong("the URI's type at character " + std::to_string(place) +
                  " is not one of cert, private, public, data and secret-key");
   }

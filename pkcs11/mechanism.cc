@@ -5,6 +5,7 @@
 #include <charconv>
 #include <climits>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 namespace devtrust::pkcs11 {
@@ -21,7 +22,7 @@ struct Row {
 
 #define ROW(type, ...) \
   { type, #type, __VA_ARGS__ }
-constexpr std::array kMechanisms = std::to_array<Row>({
+constexpr Row kMechanisms[] = {
     ROW(CKM_RSA_PKCS, Family::kRsaPkcs),
     ROW(CKM_RSA_X_509, Family::kRsaRaw),
     ROW(CKM_SHA1_RSA_PKCS, Family::kRsaPkcs, Digest::kSha1),
@@ -50,13 +51,13 @@ constexpr std::array kMechanisms = std::to_array<Row>({
     ROW(CKM_ECDH1_DERIVE, Family::kEcdh),
     ROW(CKM_ECDH1_COFACTOR_DERIVE, Family::kEcdh),
     ROW(CKM_EDDSA, Family::kEddsa),
-});
+};
 #undef ROW
 static_assert(std::ranges::is_sorted(kMechanisms, {}, &Row::type));
 
 const Row* find_row(CK_MECHANISM_TYPE type) {
   const auto* row = std::ranges::lower_bound(kMechanisms, type, {}, &Row::type);
-  return row != kMechanisms.end() && row->type == type ? row : nullptr;
+  return row != std::end(kMechanisms) && row->type == type ? row : nullptr;
 }
 
 Digest digest_of(CK_MECHANISM_TYPE type) {
