@@ -11,6 +11,7 @@
 #include "backends/wincert/encoding.h"
 #include "backends/wincert/key_error.h"
 #include "backends/wincert/open_key.h"
+#include "identity/digest_info.h"
 #include "identity/utf16.h"
 
 namespace devtrust {
