@@ -2,6 +2,7 @@
 
 #include "backends/file/file_store.h"
 #include "backends/nss/discovery.h"
+#include "backends/token/token_store.h"
 
 namespace devtrust {
 
@@ -12,9 +13,11 @@ Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& con
       sources.push_back(store.path.empty() ? nss_usual_places() : nss_store_at(store));
     } else if (store.kind == "file") {
       sources.push_back(file_store_at(store));
+    } else if (store.kind == "token") {
+      sources.push_back(token_store_at(store));
     } else {
       return fail(ErrorCode::kInvalidConfig,
-                  "stores of kind \"" + store.kind + "\" are not in this build, which has: nss, file");
+                  "stores of kind \"" + store.kind + "\" are not in this build, which has: nss, file, token");
     }
   }
   if (config.stores.empty()) sources.push_back(nss_usual_places());

@@ -4,6 +4,7 @@
 #include "backends/file/file_store.h"
 #include "backends/firefox_profiles.h"
 #include "backends/registry.h"
+#include "backends/token/token_store.h"
 #include "backends/wincert/windows_store.h"
 #include "identity/utf16.h"
 
@@ -20,9 +21,11 @@ Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& con
       sources.push_back(windows_stores(store));
     } else if (store.kind == "file") {
       sources.push_back(file_store_at(store));
+    } else if (store.kind == "token") {
+      sources.push_back(token_store_at(store));
     } else {
       return fail(ErrorCode::kInvalidConfig,
-                  "stores of kind \"" + store.kind + "\" are not in this build, which has: windows, file");
+                  "stores of kind \"" + store.kind + "\" are not in this build, which has: windows, file, token");
     }
   }
   if (config.stores.empty()) sources.push_back(windows_stores({}));

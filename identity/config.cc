@@ -28,6 +28,7 @@
 #include "identity/audit_service.h"
 #include "identity/process.h"
 #include "identity/trusted_file.h"
+#include "identity/uri.h"
 
 namespace devtrust {
 namespace {
@@ -281,12 +282,20 @@ class Reader {
                   full_path(n, store.key_path);
                 }},
                {"pin_source", [&](const toml::node& n) { read_pin(n, store); }},
-               {"prompt", [&](const toml::node& n) { flag(n, store.prompt); }}});
+               {"prompt", [&](const toml::node& n) { flag(n, store.prompt); }},
+               {"token", [&](const toml::node& n) { read_token(n, store); }},
+               {"init_args", [&](const toml::node& n) { text(n, store.init_args); }}});
       if (error_) return;
       if (store.kind.empty()) return complain(element, "this store has no kind");
       if (store.kind == "file" && store.path.empty()) return complain(element, "a file store needs a path");
       if (store.kind != "file" && !store.key_path.empty()) {
         return complain(element, "key_path is for stores of kind \"file\"");
+      }
+      if (store.kind == "token" && store.path.empty()) {
+        return complain(element, "a token store needs a path, that of the token's PKCS#11 module");
+      }
+      if (store.kind != "token" && (!store.token.empty() || !store.init_args.empty())) {
+        return complain(element, "token and init_args are for stores of kind \"token\"");
       }
       if (store.path.empty() && !store.pin_source.empty()) {
         return complain(element, "a store with a pin_source needs a path: the usual places have no common password");
@@ -300,6 +309,13 @@ class Reader {
     if (std::ranges::find(kKinds, store.kind) == kKinds.end()) {
       complain(node, "unknown kind \"" + store.kind + "\": expected nss, keychain, windows, token or file");
     }
+  }
+  void read_token(const toml::node& node, StoreConfig& store) {
+    text(node, store.token);
+    if (!store.token.starts_with("pkcs11:")) return;
+    const auto uri = parse_uri(store.token);
+    if (!uri) return complain(node, "token is no pkcs11: URI: " + uri.error().message);
+    if (uri->pin_source || uri->pin_value) complain(node, "a token's URI has no PIN: name a pin_source");
   }
   void read_pin(const toml::node& node, StoreConfig& store) {
     text(node, store.pin_source);

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <new>
 
+#include "identity/foreign_call.h"
 #include "identity/fork.h"
 #include "identity/process.h"
 #include "pkcs11/instance.h"
@@ -18,6 +19,9 @@ CK_RV call(const char* function, std::initializer_list<Argument> arguments, cons
   const NoCancellation guard;
   try {
     const CallTrace trace(function, {arguments.begin(), arguments.size()});
+    if (ForeignCall::inside()) {
+      return trace.finish(CKR_FUNCTION_FAILED, "the PKCS#11 module of a [[store]] leads back to devtrust itself");
+    }
     try {
       const Answer<> answer = body();
       return answer ? trace.finish(CKR_OK) : trace.finish(answer.error().rv, answer.error().message.c_str());

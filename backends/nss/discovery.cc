@@ -110,7 +110,7 @@ class UsualPlaces final : public StoreSource {
     for (const std::string& folder : folders) {
       if (kept.contains(folder)) continue;
       const auto known = known_.find(folder);
-      auto store = known != known_.end() ? known->second : make_nss_store({"nss", folder, "", "", false});
+      auto store = known != known_.end() ? known->second : make_nss_store({"nss", folder, "", "", false, "", ""});
       list.push_back(store);
       kept.emplace(folder, std::move(store));
     }

@@ -13,8 +13,9 @@ Config with(std::vector<StoreConfig> stores) {
 }
 
 TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
-  const auto sources = open_sources(with(
-      {{"file", "/some/file.pem", "", "", false}, {"nss", "/some/db", "", "", false}, {"nss", "", "", "", false}}));
+  const auto sources = open_sources(with({{"file", "/some/file.pem", "", "", false, "", ""},
+                                          {"nss", "/some/db", "", "", false, "", ""},
+                                          {"nss", "", "", "", false, "", ""}}));
   ASSERT_TRUE(sources);
   ASSERT_EQ(sources->size(), 3U);
   const auto first = (*sources)[0]->stores();
@@ -31,11 +32,11 @@ TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
 }
 
 TEST(Registry, NamesTheKindsOfThisBuildWhereOneIsMissing) {
-  const auto sources = open_sources(with({{"keychain", "", "", "", false}}));
+  const auto sources = open_sources(with({{"keychain", "", "", "", false, "", ""}}));
   ASSERT_FALSE(sources);
   EXPECT_EQ(sources.error().code, ErrorCode::kInvalidConfig);
   EXPECT_THAT(sources.error().message,
-              ::testing::AllOf(::testing::HasSubstr("\"keychain\""), ::testing::HasSubstr("nss, file")));
+              ::testing::AllOf(::testing::HasSubstr("\"keychain\""), ::testing::HasSubstr("nss, file, token")));
 }
 
 }  // namespace
