@@ -46,6 +46,8 @@ constexpr std::array kRows{
     Row{CKR_SESSION_COUNT, ErrorCode::kBusy, kNoSession},
     Row{CKR_MECHANISM_INVALID, ErrorCode::kUnsupported, kCannot},
     Row{CKR_MECHANISM_PARAM_INVALID, ErrorCode::kUnsupported, kCannot},
+    Row{CKR_ARGUMENTS_BAD, ErrorCode::kUnsupported, kCannot},  // what SoftHSM says of parameters
+
     Row{CKR_KEY_TYPE_INCONSISTENT, ErrorCode::kUnsupported, kCannot},
     Row{CKR_KEY_FUNCTION_NOT_PERMITTED, ErrorCode::kUnsupported, kCannot},
     Row{CKR_FUNCTION_NOT_SUPPORTED, ErrorCode::kUnsupported, kCannot},

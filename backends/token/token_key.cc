@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "identity/der.h"
 #include "identity/digest_info.h"
@@ -103,13 +104,9 @@ bool TokenKey::can_sign(const SignScheme& scheme) const {
       break;
   }
   if (type != KeyType::kRsa || !has(CKM_RSA_PKCS_PSS, CKF_SIGN)) return false;
-  auto parameters = pss_parameters(scheme);
-  if (!parameters) return false;
-  if (scheme.digest == scheme.mgf1 && scheme.salt_length == digest_size(scheme.digest)) return true;
-  CK_MECHANISM mechanism = with(CKM_RSA_PKCS_PSS, *parameters);
-  return accepts(mechanism, true,
-                 "pss " + std::to_string(parameters->hashAlg) + ' ' + std::to_string(parameters->mgf) + ' ' +
-                     std::to_string(scheme.salt_length));
+  return (row_of(scheme.digest) != nullptr && scheme.digest == scheme.mgf1 &&
+          scheme.salt_length == digest_size(scheme.digest)) ||
+         signs(scheme);
 }
 
 bool TokenKey::can_decrypt(const CipherScheme& scheme) const {
@@ -117,38 +114,61 @@ bool TokenKey::can_decrypt(const CipherScheme& scheme) const {
   if (scheme.algorithm == CipherAlgorithm::kRsaTls) return false;
   if (!has(cipher_mechanism(scheme.algorithm), CKF_DECRYPT)) return false;
   if (scheme.algorithm != CipherAlgorithm::kRsaOaep) return true;
-  auto parameters = oaep_parameters(scheme);
-  if (!parameters) return false;
-  CK_MECHANISM mechanism = with(CKM_RSA_PKCS_OAEP, *parameters);
-  return accepts(mechanism, false,
-                 "oaep " + std::to_string(parameters->hashAlg) + ' ' + std::to_string(parameters->mgf) +
-                     (scheme.label.empty() ? "" : " label"));
+  if (row_of(scheme.digest) == nullptr || row_of(scheme.mgf1) == nullptr) return false;
+  if (scheme.digest == Digest::kSha1 && scheme.mgf1 == Digest::kSha1 && scheme.label.empty()) return true;
+  return decrypts(scheme);
 }
 
 bool TokenKey::can_derive() const {
   return traits().may_derive && public_key().type() == KeyType::kEc && has(CKM_ECDH1_DERIVE, CKF_DERIVE);
 }
 
-bool TokenKey::accepts(CK_MECHANISM& mechanism, bool signing, std::string memo) const {
+bool TokenKey::remembered(const std::string& what, const std::function<std::optional<bool>()>& ask) const {
   {
     const std::lock_guard guard(mutex_);
-    if (const auto known = accepted_.find(memo); known != accepted_.end()) return known->second;
+    if (const auto known = abilities_.find(what); known != abilities_.end()) return known->second;
   }
-  std::optional<bool> answer;
-  static_cast<void>(token_->in_session<void>([&](TokenSession& session) -> TokenAnswer<> {
-    const auto key = find_private_key(session, object_.id, public_key());
-    if (!key || key->handle == CK_INVALID_HANDLE) return {};
-    session.discard();  // the operation would go on in it
-    const CK_RV rv = session.call(signing ? &CK_FUNCTION_LIST::C_SignInit : &CK_FUNCTION_LIST::C_DecryptInit,
-                                  &mechanism, key->handle);
-    if (rv == CKR_OK) answer = true;
-    if (rv == CKR_MECHANISM_PARAM_INVALID || rv == CKR_ARGUMENTS_BAD || rv == CKR_MECHANISM_INVALID) answer = false;
-    return {};
-  }));
+  const auto answer = ask();
   if (!answer) return true;
   const std::lock_guard guard(mutex_);
-  accepted_.emplace(std::move(memo), *answer);
+  abilities_.emplace(what, *answer);
   return *answer;
+}
+
+bool TokenKey::signs(const SignScheme& scheme) const {
+  auto parameters = pss_parameters(scheme);
+  if (!parameters) return false;
+  const std::string what = "PSS/" + std::to_string(parameters->hashAlg) + '/' + std::to_string(parameters->mgf) + '/' +
+                           std::to_string(scheme.salt_length);
+  return remembered(what, [&]() -> std::optional<bool> {
+    std::optional<bool> answer;
+    static_cast<void>(token_->in_session<void>([&](TokenSession& session) -> TokenAnswer<> {
+      const auto key = find_private_key(session, object_.id, public_key());
+      if (!key || key->handle == CK_INVALID_HANDLE) return {};
+      session.discard();  // the operation would go on in it
+      CK_MECHANISM mechanism = with(CKM_RSA_PKCS_PSS, *parameters);
+      const CK_RV rv = session.call(&CK_FUNCTION_LIST::C_SignInit, &mechanism, key->handle);
+      if (rv == CKR_OK) answer = true;
+      if (rv == CKR_MECHANISM_PARAM_INVALID || rv == CKR_ARGUMENTS_BAD || rv == CKR_MECHANISM_INVALID) answer = false;
+      return {};
+    }));
+    return answer;
+  });
+}
+
+bool TokenKey::decrypts(const CipherScheme& scheme) const {
+  const std::string what = std::string("OAEP/") + digest_name(scheme.digest) + '/' + digest_name(scheme.mgf1) +
+                           (scheme.label.empty() ? "" : "/label");
+  return remembered(what, [&]() -> std::optional<bool> {
+    const Bytes sample{1, 2, 3};
+    const auto ciphertext = public_key().encrypt(scheme, sample);
+    if (!ciphertext) return std::nullopt;
+    const auto plaintext = decrypt(scheme, *ciphertext);
+    if (plaintext) return std::ranges::equal(*plaintext, sample);
+    const ErrorCode code = plaintext.error().code;
+    if (code == ErrorCode::kUnsupported || code == ErrorCode::kDecryptionFailed) return false;
+    return std::nullopt;
+  });
 }
 
 TokenAnswer<FoundKey> TokenKey::object(TokenSession& session, bool anew) const {

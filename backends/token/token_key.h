@@ -2,8 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 
 #include "backends/token/token.h"
 #include "backends/token/token_objects.h"
@@ -29,8 +33,11 @@ class TokenKey final : public PrivateKey {
 
  private:
   bool has(CK_MECHANISM_TYPE type, CK_FLAGS flag) const;
-  /// Whether the token begins an operation with these parameters; what it cannot be asked now, it is believed to do.
-  bool accepts(CK_MECHANISM& mechanism, bool signing, std::string memo) const;
+  /// Whether the token does it with these parameters, of which its mechanism list says nothing: PSS is begun, OAEP is
+  /// tried (SoftHSM passes over a label in silence). What cannot be asked now is believed.
+  bool signs(const SignScheme& scheme) const;
+  bool decrypts(const CipherScheme& scheme) const;
+  bool remembered(const std::string& what, const std::function<std::optional<bool>()>& ask) const;
   /// The object's handle, which a login or a new connection makes void.
   TokenAnswer<FoundKey> object(TokenSession& session, bool anew) const;
   /// Runs `body(session, handle)`, once more after a login or with a new handle where that was the matter.
@@ -48,7 +55,7 @@ class TokenKey final : public PrivateKey {
   mutable FoundKey found_;
   mutable std::uint64_t found_in_ = 0;  // the token's epoch
   mutable std::uint64_t found_by_ = 0;  // the fork number
-  mutable std::map<std::string, bool> accepted_;
+  mutable std::map<std::string, bool> abilities_;
 };
 
 }  // namespace devtrust

@@ -45,7 +45,7 @@ class Signing : public Conformance {
   bool signs_and_verifies(const SignCase& how) const {
     const bool sha224 = how.name.starts_with("SHA224");
     if (how.padding == SignCase::Padding::kPss && !holds(Rule::kEveryPss)) {
-      return how.name.find("MGF1") == std::string::npos && !(store().ours() && sha224);
+      return how.name.find("MGF1") == std::string::npos && !(store().place == KeptBy::kCng && sha224);
     }
     return holds(Rule::kAnyData) || how.type != CKM_RSA_PKCS || !sha224;
   }

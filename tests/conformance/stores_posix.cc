@@ -1,4 +1,8 @@
-// NSS databases, and SoftHSM and NSS's own token as judges.
+// NSS databases, tokens of other modules, and SoftHSM and NSS's own token as judges.
+#include <sys/types.h>
+
+#include <csignal>
+
 #include "tests/conformance/store_builders.h"
 
 namespace devtrust::testing {
@@ -56,42 +60,95 @@ void build_nss_mixed(BuiltStore& built) {
   built.untouched = database.folder();
 }
 
-[[maybe_unused]] void build_softhsm(BuiltStore& built) {
+/// A token of SoftHSM's with the leaf and its key, and the issuers, too, where they are wanted.
+void make_softhsm_token(BuiltStore& built, const std::string& label, bool issuers) {
   const Leaf& leaf = make_leaf(built);
-  built.module_path = DEVTRUST_SOFTHSM;
-  built.token_label = "JumpCloud Device Trust";
   fs::create_directories(built.folder / "tokens");
   const fs::path config = built.folder / "softhsm2.conf";
   write_file(config, "directories.tokendir = " + (built.folder / "tokens").string() + "\nlog.level = ERROR\n");
   built.environment = {{"SOFTHSM2_CONF", config.string()}};
-  must_run({"softhsm2-util", "--init-token", "--free", "--label", built.token_label, "--pin", kPassword, "--so-pin",
-            "security officer"},
-           built.environment);
-  const auto write = [&built](const fs::path& der, const std::vector<std::string>& options) {
+  must_run(
+      {"softhsm2-util", "--init-token", "--free", "--label", label, "--pin", kPassword, "--so-pin", "security officer"},
+      built.environment);
+  const auto write = [&](const fs::path& der, const std::string& id, const std::vector<std::string>& options) {
     std::vector<std::string> command{
-        "pkcs11-tool", "--module", built.module_path, "--token-label", built.token_label, "--login",
-        "--pin",       kPassword,  "--write-object",  der.string(),    "--label",         built.token_label,
-        "--id",        "0A1B",     "--type"};
+        "pkcs11-tool", "--module", DEVTRUST_SOFTHSM, "--token-label", label,     "--login",         "--pin", kPassword,
+        "--id",        id,         "--write-object", der.string(),    "--label", built.token_label, "--type"};
     command.insert(command.end(), options.begin(), options.end());
     must_run(command, built.environment);
   };
   const fs::path der = built.folder / "object.der";
-  must_run({"openssl", "x509", "-in", leaf.certificate.string(), "-outform", "DER", "-out", der.string()});
-  write(der, {"cert"});
+  const auto write_certificate = [&](const fs::path& pem, const std::string& id) {
+    must_run({"openssl", "x509", "-in", pem.string(), "-outform", "DER", "-out", der.string()});
+    write(der, id, {"cert"});
+  };
+  write_certificate(leaf.certificate, "0A1B");
+  for (std::size_t i = 0; issuers && i < leaf.issuers.size(); ++i) {
+    write_certificate(leaf.issuers[i], "C" + std::to_string(i));
+  }
   must_run({"openssl", "pkey", "-in", leaf.key.string(), "-outform", "DER", "-out", der.string()});
   const std::string use = built.store->ec() ? "--usage-derive" : "--usage-decrypt";
-  write(der, {"privkey", "--sensitive", "--usage-sign", use});
+  write(der, "0A1B", {"privkey", "--sensitive", "--usage-sign", use});
   must_run({"openssl", "pkey", "-in", leaf.key.string(), "-pubout", "-outform", "DER", "-out", der.string()});
-  write(der, {"pubkey", "--usage-sign", use});
+  write(der, "0A1B", {"pubkey", "--usage-sign", use});
 }
 
-[[maybe_unused]] void build_softokn(BuiltStore& built) {
+void build_softhsm(BuiltStore& built) {
+  built.token_label = "JumpCloud Device Trust";
+  make_softhsm_token(built, built.token_label, false);
+  built.module_path = DEVTRUST_SOFTHSM;
+}
+
+std::string softokn_arguments(const NssDatabase& database) {
+  return "configDir='sql:" + database.folder().string() +
+         "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=readOnly";
+}
+
+void build_softokn(BuiltStore& built) {
   NssDatabase database(built.folder / "nss", built.store->password);
   database.import(make_leaf(built));
   built.module_path = DEVTRUST_SOFTOKN;
   built.token_label = "NSS Certificate DB";
-  built.init_string =
-      "configDir='sql:" + database.folder().string() + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=readOnly";
+  built.init_string = softokn_arguments(database);
+}
+
+std::string token_store(const std::string& module, const std::string& token, const std::string& more) {
+  return "[[store]]\nkind = \"token\"\npath = \"" + module + "\"\ntoken = \"" + token + "\"\n" + more;
+}
+
+/// The PIN is a program's to give, or else the configuration's.
+std::string pin_line(BuiltStore& built) {
+  if (!built.store->password.empty()) return {};
+  write_file(built.folder / "pin", std::string(kPassword) + '\n');
+  return "pin_source = \"file:" + (built.folder / "pin").string() + "\"\n";
+}
+
+void build_token_softhsm(BuiltStore& built) {
+  make_softhsm_token(built, "A card", true);
+  configure(built, token_store(DEVTRUST_SOFTHSM, "A card", pin_line(built)));
+}
+
+void build_token_softokn(BuiltStore& built) {
+  NssDatabase database(built.folder / "nss", built.store->password);
+  database.import(make_leaf(built));
+  configure(built, token_store(DEVTRUST_SOFTOKN, "NSS Certificate DB",
+                               "init_args = \"\"\"" + softokn_arguments(database) + "\"\"\"\n"));
+  built.untouched = database.folder();
+}
+
+/// The same card, by way of another process.
+void build_token_remote(BuiltStore& built) {
+  make_softhsm_token(built, "A card", true);
+  const fs::path socket = built.folder / "socket";
+  // It goes on in the background, and keeps what it writes errors to.
+  const std::string said = must_run(
+      {"p11-kit", "server", "--sh", "--name", socket.string(), "--provider", DEVTRUST_SOFTHSM, "pkcs11:token=A%20card"},
+      built.environment);
+  const std::string mark = "P11_KIT_SERVER_PID=";
+  const pid_t server = std::stoi(said.substr(said.find(mark) + mark.size()));
+  built.kept = std::shared_ptr<void>(nullptr, [server](void*) { kill(server, SIGTERM); });
+  built.environment["P11_KIT_SERVER_ADDRESS"] = "unix:path=" + socket.string();
+  configure(built, token_store(DEVTRUST_P11_KIT_CLIENT, "A card", pin_line(built)));
 }
 
 }  // namespace
@@ -108,6 +165,12 @@ std::vector<Store> system_stores() {
       {"nss_renewed", Owner::kOurs, "ec:P-256", "", build_nss_renewed},
       {"nss_mixed", Owner::kOurs, "rsa:2048", "", build_nss_mixed},
 #ifndef DEVTRUST_SANITIZED  // the judges are not instrumented: they judge the suite, and that once
+      {"token_softhsm_rsa", Owner::kOurs, "rsa:2048", "", build_token_softhsm, false, KeptBy::kSoftHsm},
+      {"token_softhsm_p256_password", Owner::kOurs, "ec:P-256", kPassword, build_token_softhsm, true, KeptBy::kSoftHsm},
+      {"token_softokn_rsa", Owner::kOurs, "rsa:2048", "", build_token_softokn, false, KeptBy::kSoftokn},
+      {"token_softokn_p256_password", Owner::kOurs, "ec:P-256", kPassword, build_token_softokn, false,
+       KeptBy::kSoftokn},
+      {"token_remote_rsa", Owner::kOurs, "rsa:2048", "", build_token_remote, false, KeptBy::kSoftHsm},
       {"softhsm_rsa", Owner::kSoftHsm, "rsa:2048", kPassword, build_softhsm},
       {"softhsm_p256", Owner::kSoftHsm, "ec:P-256", kPassword, build_softhsm},
       {"softokn_rsa", Owner::kSoftokn, "rsa:2048", "", build_softokn},
