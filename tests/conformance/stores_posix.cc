@@ -1,7 +1,10 @@
 // NSS databases, tokens of other modules, and SoftHSM and NSS's own token as judges.
-#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 #include "tests/conformance/store_builders.h"
 
@@ -136,17 +139,31 @@ void build_token_softokn(BuiltStore& built) {
   built.untouched = database.folder();
 }
 
+/// Whether somebody listens there.
+bool answers(const fs::path& socket_path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket_path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int socket_file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool connected = connect(socket_file, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(socket_file);
+  return connected;
+}
+
 /// The same card, by way of another process.
 void build_token_remote(BuiltStore& built) {
   make_softhsm_token(built, "A card", true);
   const fs::path socket = built.folder / "socket";
   // It goes on in the background, and keeps what it writes errors to.
-  const std::string said = must_run(
-      {"p11-kit", "server", "--sh", "--name", socket.string(), "--provider", DEVTRUST_SOFTHSM, "pkcs11:token=A%20card"},
-      built.environment);
+  const std::string said = must_run({"sh", "-c", "exec \"$@\" 2>/dev/null", "sh", "p11-kit", "server", "--sh", "--name",
+                                     socket.string(), "--provider", DEVTRUST_SOFTHSM, "pkcs11:token=A%20card"},
+                                    built.environment);
   const std::string mark = "P11_KIT_SERVER_PID=";
   const pid_t server = std::stoi(said.substr(said.find(mark) + mark.size()));
   built.kept = std::shared_ptr<void>(nullptr, [server](void*) { kill(server, SIGTERM); });
+  while (!answers(socket)) {  // it says so before it listens; a server that died is a test that runs out of time
+    std::this_thread::yield();
+  }
   built.environment["P11_KIT_SERVER_ADDRESS"] = "unix:path=" + socket.string();
   configure(built, token_store(DEVTRUST_P11_KIT_CLIENT, "A card", pin_line(built)));
 }
