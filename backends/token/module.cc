@@ -1,5 +1,6 @@
 #include "backends/token/module.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -32,6 +33,13 @@ Table& table() {
   }
 }
 
+constinit std::atomic<bool> exits{false};
+
+/// To be called when a module has registered its own destructors: what is registered last runs first.
+void watch_exit() {
+  std::atexit([] { exits = true; });
+}
+
 fs::path path_of(const std::string& path) { return {reinterpret_cast<const char8_t*>(path.c_str())}; }
 
 /// Why this file is never loaded; empty where it may be. What leads back to us unseen is caught in the call.
@@ -40,10 +48,11 @@ std::string objection(const std::string& path) {
   std::error_code error;
   const fs::path file = fs::canonical(path_of(path), error);
   const std::string name = file.stem().string();
-  if (name == "devtrust-pkcs11" || (!error && fs::equivalent(file, path_of(own_file()), error))) {
+  if (name == "devtrust-pkcs11" || name == "devtrust-p11-kit" ||
+      (!error && fs::equivalent(file, path_of(own_file()), error))) {
     return "it is devtrust's own module: name the one that has the token";
   }
-  if (name == "p11-kit-proxy") {
+  if (name == "p11-kit-proxy" || name.starts_with("libp11-kit")) {  // one file
     return "it shows the tokens of all modules, devtrust's own among them: name the one that has the token";
   }
   if (name == "p11-kit-client" && program_name().starts_with("p11-kit-")) {
@@ -58,24 +67,32 @@ Module::Module(std::string path, std::string init_args, CK_FUNCTION_LIST* functi
     : path_(std::move(path)), init_args_(std::move(init_args)), functions_(functions), fork_(fork_number()) {}
 
 Module::~Module() {
-  if (!ours_ || fork_ != fork_number() || functions_->C_Finalize == nullptr) return;
+  if (!ours_ || fork_ != fork_number() || exits || functions_->C_Finalize == nullptr) return;
   const ForeignCall inside;
   functions_->C_Finalize(nullptr);
 }
+
+bool Module::process_exits() { return exits; }
 
 Result<std::shared_ptr<Module>> Module::open(const std::string& path, const std::string& init_args) {
   if (const std::string why = objection(path); !why.empty()) return fail(ErrorCode::kInvalidConfig, why);
   Table& process = table();
   const std::lock_guard guard(process.mutex);
-  std::weak_ptr<Module>& known = process.modules[path];
+  const auto [place, first] = process.modules.try_emplace(path);
+  std::weak_ptr<Module>& known = place->second;
   if (auto module = known.lock()) {
     if (module->init_args_ == init_args) return module;
     return fail(ErrorCode::kInvalidConfig, "another [[store]] opens it with other init_args: give both the same");
   }
   const auto functions = load_module_file(path);
-  if (!functions) return fail(functions);
+  if (!functions) {
+    process.modules.erase(place);
+    return fail(functions);
+  }
   const std::shared_ptr<Module> module(new Module(path, init_args, *functions));
-  if (auto done = module->initialize(); !done) return fail(done);
+  auto done = module->initialize();
+  if (first) watch_exit();
+  if (!done) return fail(done);
   known = module;
   return module;
 }
@@ -89,6 +106,7 @@ Result<void> Module::initialize() {
   if (functions_->C_Initialize == nullptr) return fail(ErrorCode::kIo, "it is no PKCS#11 module");
   if (!init_args_.empty()) arguments.standard.pReserved = const_cast<char*>(init_args_.c_str());
   arguments.standard.flags = CKF_OS_LOCKING_OK;
+  if (exits) return tl::unexpected(token_error(CKR_GENERAL_ERROR));
   const ForeignCall inside;
   CK_RV rv = functions_->C_Initialize(&arguments);
   if (rv == CKR_CANT_LOCK) {
@@ -96,12 +114,12 @@ Result<void> Module::initialize() {
     arguments.standard.flags = 0;
     rv = functions_->C_Initialize(&arguments);
   }
+  ours_ = rv == CKR_OK;
   if (ForeignCall::came_back()) leads_back_ = true;
+  if (auto good = check(); !good) return good;
   if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
-    ours_ = false;
     return tl::unexpected(token_error(rv));
   }
-  ours_ = rv == CKR_OK;
   return {};
 }
 

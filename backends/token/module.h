@@ -29,6 +29,7 @@ class Module {
   CK_RV call(Function CK_FUNCTION_LIST::*name, Arguments... arguments) {
     const Function function = functions_->*name;
     if (function == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+    if (process_exits()) return CKR_GENERAL_ERROR;
     // What cannot lock has one caller at a time.
     std::shared_lock together(mutex_, std::defer_lock);
     std::unique_lock alone(mutex_, std::defer_lock);
@@ -53,6 +54,9 @@ class Module {
 
  private:
   Module(std::string path, std::string init_args, CK_FUNCTION_LIST* functions);
+  /// Whether exit() has begun: the module's own objects may be destroyed by now, while libcrypto, say, still unloads
+  /// us.
+  static bool process_exits();
   /// The caller holds `mutex_` or is the only one.
   Result<void> initialize();
 
