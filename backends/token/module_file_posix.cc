@@ -7,8 +7,7 @@ namespace devtrust {
 Result<CK_FUNCTION_LIST*> load_module_file(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    const char* why = dlerror();
-    return fail(ErrorCode::kIo, "it cannot be loaded: " + std::string(why != nullptr ? why : "no reason is given"));
+    return fail(ErrorCode::kIo, "it cannot be loaded: " + std::string(dlerror()));
   }
   const auto get = reinterpret_cast<CK_C_GetFunctionList>(dlsym(library, "C_GetFunctionList"));
   CK_FUNCTION_LIST* functions = nullptr;

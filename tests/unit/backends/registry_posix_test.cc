@@ -15,9 +15,10 @@ Config with(std::vector<StoreConfig> stores) {
 TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
   const auto sources = open_sources(with({{"file", "/some/file.pem", "", "", false, "", ""},
                                           {"nss", "/some/db", "", "", false, "", ""},
-                                          {"nss", "", "", "", false, "", ""}}));
+                                          {"nss", "", "", "", false, "", ""},
+                                          {"token", "/some/module.so", "", "", false, "A card", ""}}));
   ASSERT_TRUE(sources);
-  ASSERT_EQ(sources->size(), 3U);
+  ASSERT_EQ(sources->size(), 4U);
   const auto first = (*sources)[0]->stores();
   ASSERT_EQ(first.size(), 1U);
   EXPECT_EQ(first[0]->kind(), "file");
@@ -29,6 +30,7 @@ TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
   EXPECT_EQ(second[0]->location(), "/some/db");
   EXPECT_TRUE((*sources)[1]->explicitly_configured());
   EXPECT_FALSE((*sources)[2]->explicitly_configured()) << "without a path: the usual places";
+  EXPECT_EQ((*sources)[3]->stores().at(0)->location(), "/some/module.so (A card)");
 }
 
 TEST(Registry, NamesTheKindsOfThisBuildWhereOneIsMissing) {

@@ -39,7 +39,7 @@ TEST(Config, TheInstalledExampleIsTheDefaultAndItsExamplesAreGood) {
   const std::string taken = std::regex_replace(example, std::regex("(^|\n)#(?=[a-z\\[])"), "$1");
   const auto examples = parse_config(taken, "c.toml");
   ASSERT_TRUE(examples) << examples.error().message;
-  EXPECT_EQ(examples->stores.size(), 2U);
+  EXPECT_EQ(examples->stores.size(), 3U);
   ASSERT_EQ(examples->profiles.size(), 1U);
   EXPECT_EQ(examples->profiles[0].name, "jumpcloud");
   const Profile& built_in = built_in_profiles().front();

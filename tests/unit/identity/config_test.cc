@@ -204,6 +204,13 @@ INSTANTIATE_TEST_SUITE_P(
                 ":2:8: unknown kind \"nns\": expected nss, keychain, windows, token or file"},
         Refused{"FileWithoutPath", "[[store]]\nkind = \"file\"\n", ":1:1: a file store needs a path"},
         Refused{"RelativePath", "[[store]]\nkind = \"nss\"\npath = \"nssdb\"\n", ":3:8: path must be a path that"},
+        Refused{"TokenWithoutModule", "[[store]]\nkind = \"token\"\n", ":1:1: a token store needs a path"},
+        Refused{"TokenElsewhere", "[[store]]\nkind = \"nss\"\ntoken = \"x\"\n",
+                ":1:1: token and init_args are for stores"},
+        Refused{"TokensUri", "[[store]]\nkind = \"token\"\npath = \"/x\"\ntoken = \"pkcs11:tokn=x\"\n",
+                ":4:9: token is no pkcs11: URI"},
+        Refused{"TokensPin", "[[store]]\nkind = \"token\"\npath = \"/x\"\ntoken = \"pkcs11:token=x?pin-value=1\"\n",
+                ":4:9: a token's URI has no PIN"},
         Refused{"KeyPathElsewhere", "[[store]]\nkind = \"nss\"\nkey_path = \"/x\"\n", ":1:1: key_path is for stores"},
         Refused{"PinOfNoStore", "[[store]]\nkind = \"nss\"\npin_source = \"file:/x\"\n",
                 ":1:1: a store with a pin_source"},
@@ -292,7 +299,7 @@ TEST(Config, EveryKeyIsInTheDocumentation) {
       ++keys;
     }
   }
-  EXPECT_EQ(keys, 37);
+  EXPECT_EQ(keys, 39);
   for (const Profile& profile : built_in_profiles()) {
     EXPECT_THAT(page, HasSubstr("| `" + profile.name + "` | " + profile.label + " |"));
   }
