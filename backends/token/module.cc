@@ -37,7 +37,7 @@ constinit std::atomic<bool> exits{false};
 
 /// To be called when a module has registered its own destructors: what is registered last runs first.
 void watch_exit() {
-  std::atexit([] { exits = true; });
+  static_cast<void>(std::atexit([] { exits = true; }));
 }
 
 fs::path path_of(const std::string& path) { return {reinterpret_cast<const char8_t*>(path.c_str())}; }

@@ -66,10 +66,11 @@ bool is_one_of(CK_RV rv, std::initializer_list<CK_RV> values) { return std::rang
 }  // namespace
 
 Error token_error(CK_RV rv) {
-  const auto row = std::ranges::find(kRows, rv, &Row::rv);
-  if (row != kRows.end()) return {row->code, row->message};
+  for (const Row& row : kRows) {
+    if (row.rv == rv) return {row.code, row.message};
+  }
   std::array<char, 32> number{};
-  std::snprintf(number.data(), number.size(), "0x%lX", static_cast<unsigned long>(rv));
+  static_cast<void>(std::snprintf(number.data(), number.size(), "0x%lX", static_cast<unsigned long>(rv)));
   return {ErrorCode::kIo, "its module failed with " + std::string(number.data())};
 }
 

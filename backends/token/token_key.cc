@@ -24,8 +24,10 @@ constexpr std::array<DigestRow, 5> kDigests{{{Digest::kSha1, CKM_SHA_1, CKG_MGF1
                                              {Digest::kSha512, CKM_SHA512, CKG_MGF1_SHA512}}};
 
 const DigestRow* row_of(Digest digest) {
-  const auto row = std::ranges::find(kDigests, digest, &DigestRow::digest);
-  return row != kDigests.end() ? row : nullptr;
+  for (const DigestRow& row : kDigests) {
+    if (row.digest == digest) return &row;
+  }
+  return nullptr;
 }
 
 CK_BYTE* data_of(ByteView bytes) { return const_cast<CK_BYTE*>(bytes.data()); }
@@ -268,7 +270,7 @@ Result<std::size_t> TokenKey::sign(const SignScheme& scheme, ByteView input, std
   return use<std::size_t>([&](TokenSession& session, const FoundKey& found) -> TokenAnswer<std::size_t> {
     Bytes signature(scheme.algorithm == SignAlgorithm::kEcdsa ? 2 * size : key.max_signature_size());
     const auto length = sign_raw(session, found.handle, scheme, input, signature);
-    if (!length) return length;
+    if (!length) return tl::unexpected(length.error());
     signature.resize(*length);
     if (scheme.algorithm == SignAlgorithm::kEcdsa) {
       if (signature.size() % 2 != 0) return too_much();
@@ -302,7 +304,7 @@ Result<SecureBytes> TokenKey::decrypt(const CipherScheme& scheme, ByteView ciphe
       if (auto in = token_->login_for_use(session); !in) return tl::unexpected(in.error());
     }
     SecureBytes plaintext(public_key().field_size());
-    CK_ULONG length = static_cast<CK_ULONG>(plaintext.size());
+    auto length = static_cast<CK_ULONG>(plaintext.size());
     rv = session.call(&CK_FUNCTION_LIST::C_Decrypt, data_of(ciphertext), length_of(ciphertext), plaintext.data(),
                       &length);
     if (rv != CKR_OK) return tl::unexpected(TokenFailure{rv, decryption_error(rv)});
@@ -323,7 +325,7 @@ Result<SecureBytes> TokenKey::derive(ByteView peer) const {
     CK_KEY_TYPE secret_type = CKK_GENERIC_SECRET;
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
-    CK_ULONG size = static_cast<CK_ULONG>(public_key().field_size());
+    auto size = static_cast<CK_ULONG>(public_key().field_size());
     std::array<CK_ATTRIBUTE, 7> wanted{{{CKA_CLASS, &secret_class, sizeof secret_class},
                                         {CKA_KEY_TYPE, &secret_type, sizeof secret_type},
                                         {CKA_TOKEN, &no, sizeof no},

@@ -120,8 +120,9 @@ std::optional<PublicKey> public_key_of(const Attributes& attributes) {
 
 std::optional<KeyType> type_of(const Attributes& attributes) {
   const auto type = attributes.number(CKA_KEY_TYPE);
-  if (type == CKK_RSA) return KeyType::kRsa;
-  if (type != CKK_EC && type != CKK_EC_EDWARDS) return std::nullopt;
+  if (!type) return std::nullopt;
+  if (*type == CKK_RSA) return KeyType::kRsa;
+  if (*type != CKK_EC && *type != CKK_EC_EDWARDS) return std::nullopt;
   const Curve* curve = find_curve(attributes.bytes(CKA_EC_PARAMS));
   return curve != nullptr ? std::optional(curve->type) : std::nullopt;
 }
