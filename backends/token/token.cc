@@ -396,7 +396,7 @@ void Token::keep_pin_where_needed(TokenSession& session, ByteView pin) {
 }
 
 Result<void> Token::unlock(std::string_view password) {
-  return in_session<void>([&](TokenSession& session) -> TokenAnswer<> {
+  auto result = in_session<void>([&](TokenSession& session) -> TokenAnswer<> {
     Connection& mine = connection();
     const std::lock_guard one(mine.login_mutex);
     if (mine.logged_in) return {};
@@ -410,6 +410,8 @@ Result<void> Token::unlock(std::string_view password) {
     ++mine.logins;
     return {};
   });
+  if (!result && result.error().code == ErrorCode::kNotFound) result.error().code = ErrorCode::kIo;
+  return result;
 }
 
 void Token::lock() {

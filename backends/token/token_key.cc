@@ -201,7 +201,7 @@ TokenAnswer<FoundKey> TokenKey::object(TokenSession& session, bool anew) const {
 
 template <typename T, typename Body>
 Result<T> TokenKey::use(Body body) const {
-  return token_->in_session<T>([&](TokenSession& session) -> TokenAnswer<T> {
+  auto result = token_->in_session<T>([&](TokenSession& session) -> TokenAnswer<T> {
     for (int attempt = 0;; ++attempt) {
       const auto key = object(session, attempt > 0);
       if (!key) return tl::unexpected(key.error());
@@ -215,6 +215,9 @@ Result<T> TokenKey::use(Body body) const {
       }
     }
   });
+  // For a store that is an empty place; for a key, a device that fails.
+  if (!result && result.error().code == ErrorCode::kNotFound) result.error().code = ErrorCode::kIo;
+  return result;
 }
 
 TokenAnswer<> TokenKey::begin_signing(TokenSession& session, CK_MECHANISM& mechanism, CK_OBJECT_HANDLE key) const {

@@ -1,11 +1,16 @@
 """Another PKCS#11 module's token as a store, in real programs."""
 
+import os
 import shutil
+import signal
+import subprocess
 
 import pytest
 
+import pkcs11
 from conftest import Device, FileHome
-from programs import run, uri
+from pkcs11 import CKM_ECDSA, CKM_SHA256_RSA_PKCS, CKO_PRIVATE_KEY
+from programs import DEADLINE, run, uri, wait_until
 from test_p11_kit import p11_kit
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
@@ -89,3 +94,38 @@ def test_a_module_that_leads_back_is_refused(home, module):
     home.variables["DEVTRUST_TRACE"] = "1"
     text = home.run(["pkcs11-tool", "--module", module, "-L"]).stdout
     assert "it leads back to devtrust itself" in text, text
+
+
+class Server:
+    """p11-kit's, with a process for each client."""
+
+    def __init__(self, home):
+        socket = home.folder / "socket"
+        socket.unlink(missing_ok=True)
+        argv = ["p11-kit", "server", "--foreground", "--name", str(socket), "--provider", SOFTHSM, "pkcs11:token=A%20card"]
+        self.process = subprocess.Popen(argv, env={**os.environ, "SOFTHSM2_CONF": str(home.variables["SOFTHSM2_CONF"])},
+                                        stdout=subprocess.DEVNULL, start_new_session=True)
+        wait_until(socket.exists, "p11-kit server", self.process)
+
+    def kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(DEADLINE)
+
+
+def test_a_server_dies_and_comes_back(home, module, monkeypatch):
+    home.use(p11_kit("p11_module_path") + "/p11-kit-client.so")
+    run(["chown", "-R", "root", home.folder])
+    monkeypatch.setenv("P11_KIT_SERVER_ADDRESS", f"unix:path={home.folder}/socket")
+    mechanism = CKM_SHA256_RSA_PKCS if home.key.startswith("rsa") else CKM_ECDSA
+    server = Server(home)
+    with pkcs11.Module(module, f"config={home.folder}/config.toml") as loaded:
+        session = loaded.open(loaded.slots()[0])
+        (key,) = session.find(CLASS=CKO_PRIVATE_KEY)
+        assert session.sign(key, mechanism, bytes(32))
+        server.kill()
+        for _ in range(2):
+            with pytest.raises(pkcs11.Error, match="0x30|0xe0"):
+                session.sign(key, mechanism, bytes(32))
+        server = Server(home)
+        assert session.sign(key, mechanism, bytes(32))
+    server.kill()

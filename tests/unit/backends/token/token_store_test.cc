@@ -243,6 +243,7 @@ TEST_F(TokenStoreTest, TheTokenIsTakenOutAndPutBack) {
   double_->next_sign = CKR_DEVICE_REMOVED;
   const auto gone = sign(*known);
   ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, ErrorCode::kIo);
   EXPECT_THAT(gone.error().message, HasSubstr("insert it"));
   EXPECT_EQ(read_error().code, ErrorCode::kNotFound);
   EXPECT_TRUE(known->intact());
