@@ -50,6 +50,11 @@ std::string listed(const std::vector<std::string>& labels) {
   return text;
 }
 
+/// The PIN may have been counted as a wrong one: no second attempt follows by itself.
+tl::unexpected<TokenFailure> login_failed(CK_RV rv) {
+  return tl::unexpected(TokenFailure{rv == CKR_DEVICE_ERROR ? CKR_OK : rv, token_error(rv)});
+}
+
 CK_UTF8CHAR* pin_data(ByteView pin) { return reinterpret_cast<CK_UTF8CHAR*>(const_cast<std::uint8_t*>(pin.data())); }
 
 void replace(std::atomic<const SecureBytes*>& place, std::unique_ptr<const SecureBytes> value) {
@@ -66,7 +71,7 @@ struct Token::Connection {
   Connection* const abandoned;  // so that leak checkers see that it is not lost
   std::mutex login_mutex;       // one login at a time; taken before `mutex`
   std::atomic<bool> logged_in{false};
-  bool logged_in_here = false;  // and not by the host, whose login is its own
+  std::atomic<bool> logged_in_here{false};  // and not by the host, whose login is its own
 
   std::mutex mutex;  // guards what follows
   std::condition_variable returned;
@@ -339,18 +344,15 @@ TokenAnswer<> Token::log_in(TokenSession& session, CK_USER_TYPE user) {
   }
   auto pin = configured_pin();
   if (!pin) return refused(pin.error());
-  const SecureBytes* kept = kept_pin_.load();
   const SecureBytes* bad = refused_pin_.load();
   if (bad != nullptr && equal(*bad, *pin)) {
     return refused(ErrorCode::kWrongPassword,
                    "the token refused the PIN before, and it is not tried again: see what the pin_source holds");
   }
-  if (kept == nullptr || !equal(*kept, *pin)) {
-    if (auto good = may_try(session); !good) return good;
-  }
+  if (auto good = may_try(session); !good) return good;
   const CK_RV rv = session.call(&CK_FUNCTION_LIST::C_Login, user, pin_data(*pin), static_cast<CK_ULONG>(pin->size()));
   if (is_wrong_pin(rv)) refuse_pin(*pin);
-  if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN) return refused(rv);
+  if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN) return login_failed(rv);
   if (rv == CKR_OK) replace(kept_pin_, std::make_unique<const SecureBytes>(*std::move(pin)));
   if (user == CKU_USER) mine.logged_in_here = rv == CKR_OK;
   return {};
@@ -403,7 +405,7 @@ Result<void> Token::unlock(std::string_view password) {
     const ByteView pin = as_bytes(password);
     const CK_RV rv = session.call(&CK_FUNCTION_LIST::C_Login, CK_USER_TYPE{CKU_USER}, pin_data(pin),
                                   static_cast<CK_ULONG>(pin.size()));
-    if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN) return refused(rv);
+    if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN) return login_failed(rv);
     mine.logged_in_here = rv == CKR_OK;
     mine.logged_in = true;
     keep_pin_where_needed(session, pin);

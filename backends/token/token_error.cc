@@ -88,7 +88,9 @@ bool is_stale(CK_RV rv) {
 }
 
 bool is_wrong_pin(CK_RV rv) {
-  return is_one_of(rv, {CKR_PIN_INCORRECT, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE, CKR_PIN_LOCKED, CKR_PIN_EXPIRED});
+  // The last two are what some cards' modules say of everything.
+  return is_one_of(rv, {CKR_PIN_INCORRECT, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE, CKR_PIN_LOCKED, CKR_PIN_EXPIRED,
+                        CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED});
 }
 
 }  // namespace devtrust

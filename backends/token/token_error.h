@@ -12,7 +12,7 @@ Error token_error(CK_RV rv);
 Error decryption_error(CK_RV rv);
 /// Whether sessions and handles may be void, so that connecting anew may help.
 bool is_stale(CK_RV rv);
-/// Whether the PIN was refused: it is not to be tried again.
+/// Whether C_Login's answer may mean that the PIN was refused: it is not to be tried again.
 bool is_wrong_pin(CK_RV rv);
 
 struct TokenFailure {

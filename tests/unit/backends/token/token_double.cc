@@ -66,6 +66,7 @@ CK_RV close_session(CK_SESSION_HANDLE session) {
 
 CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* given, CK_ULONG length) {
   ++std::atomic_ref(knobs.logins);
+  if (knobs.login != CKR_OK) return knobs.login;
   if (knobs.own_reader && given != nullptr) return CKR_ARGUMENTS_BAD;
   if (knobs.own_reader) {
     given = pin();

@@ -14,6 +14,7 @@ struct TokenDouble {
   CK_FLAGS more_token_flags = 0;  // as CKF_USER_PIN_COUNT_LOW
   CK_ULONG few_sessions = 0;      // how many there are at most; 0: as many as SoftHSM has
   CK_RV next_sign = CKR_OK;       // what the next C_Sign answers instead
+  CK_RV login = CKR_OK;           // what C_Login answers instead
   CK_ULONG more_signature = 0;    // longer than the buffer by this
   CK_ULONG more_found = 0;        // C_FindObjects' count is wrong by this
   CK_ULONG more_attribute = 0;    // so is an attribute's length in the second call

@@ -186,6 +186,24 @@ TEST_F(TokenStoreTest, AWrongPinIsTriedOnce) {
   EXPECT_EQ(double_->logins, 2);
 }
 
+TEST_F(TokenStoreTest, APinThatMayHaveBeenCountedIsNotTriedAgainByItself) {
+  add_identity();
+  const auto contents = read();
+  double_->login = CKR_DEVICE_ERROR;
+  EXPECT_FALSE(contents.login->unlock("1234"));
+  EXPECT_EQ(double_->logins, 1);
+  double_->login = CKR_OK;
+  ASSERT_TRUE(contents.login->unlock("1234"));
+  contents.login->lock();
+  store_.reset();
+  give_pin("1234");
+  double_->login = CKR_GENERAL_ERROR;
+  const auto known = key();
+  double_->login = CKR_OK;
+  EXPECT_FALSE(sign(*known));
+  EXPECT_EQ(double_->logins, 3);
+}
+
 TEST_F(TokenStoreTest, DoesNotTryWhereAnotherProgramFailed) {
   add_identity();
   give_pin("1234");
