@@ -99,7 +99,40 @@ TEST_P(SturdyForks, ForksWhileThreadsSign) {
 }
 #endif
 
-INSTANTIATE_TEST_SUITE_P(Stores, SturdyForks, ::testing::ValuesIn(stores_that(&Store::sturdy)), store_name);
+INSTANTIATE_TEST_SUITE_P(Stores, SturdyForks, ::testing::ValuesIn(stores_that([](const Store& store) {
+                           return store.sturdy && store.place != KeptBy::kKeychain;
+                         })),
+                         store_name);
+
+/// Nothing of macOS' security services works in a child: it is told so, and the double ends it where it tries.
+class SturdyForksOfKeychains : public SturdyForks {};
+
+TEST_P(SturdyForksOfKeychains, AChildIsToldWhyItHasNoKey) {
+  Bytes signature;
+  ASSERT_THAT(sign_once(signature), ok());
+  EXPECT_EQ(in_child([this] {
+              if (first_that_works() != nullptr) return 1;
+              InitArguments arguments(built_->init_string);
+              if (f_->C_Initialize(&arguments) != CKR_OK) return 2;
+              CK_SLOT_ID slot = 0;
+              CK_ULONG count = 1;
+              if (f_->C_GetSlotList(CK_TRUE, &slot, &count) != CKR_OK || count != 1) return 3;
+              CK_SLOT_INFO info{};
+              if (f_->C_GetSlotInfo(slot, &info) != CKR_OK) return 4;
+              if (unpadded(info.slotDescription).find("forked") == std::string::npos) return 5;
+              CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+              if (f_->C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session) != CKR_OK) return 6;
+              if (!find(session, CKO_PRIVATE_KEY).empty()) return 7;
+              return f_->C_Finalize(nullptr) == CKR_OK ? 0 : 8;
+            }),
+            0);
+  EXPECT_THAT(sign_once(signature), ok()) << "the parent did not notice";
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, SturdyForksOfKeychains, ::testing::ValuesIn(stores_that([](const Store& store) {
+                           return store.sturdy && store.place == KeptBy::kKeychain;
+                         })),
+                         store_name);
 
 }  // namespace
 }  // namespace devtrust::testing

@@ -20,7 +20,7 @@ enum class Owner {
 };
 
 /// Who does what our key does.
-enum class KeptBy { kSoftware, kCsp, kCng, kSoftHsm, kSoftokn };
+enum class KeptBy { kSoftware, kCsp, kCng, kSoftHsm, kSoftokn, kKeychain };
 
 struct BuiltStore;
 
