@@ -16,8 +16,8 @@ struct StoreConfig {
   std::string key_path;    ///< file stores: the key, where it is not in `path`
   std::string pin_source;  ///< "file:/path", or empty
   bool prompt = false;
-  std::string token;      ///< token stores: its label, or a pkcs11: URI; empty: the module's only one
-  std::string init_args;  ///< token stores: what the module's C_Initialize is given as pReserved
+  std::string token = {};      ///< token stores: its label, or a pkcs11: URI; empty: the module's only one
+  std::string init_args = {};  ///< token stores: what the module's C_Initialize is given as pReserved
 };
 
 struct Config {
