@@ -17,7 +17,7 @@ struct State {
 
 /// Never destroyed: a host's threads may outlive its static objects.
 State& state() {
-  static State* const kState = new State;
+  static auto* const kState = new State;
   return *kState;
 }
 

@@ -210,7 +210,7 @@ Error keychain_error(const Failure& failure) {
 }
 
 Error keychain_decryption_error(const Failure& failure) {
-  const Error error = keychain_error(failure);
+  Error error = keychain_error(failure);
   if (error.code != ErrorCode::kInvalidArgument) return error;
   return {ErrorCode::kDecryptionFailed, "the data was not encrypted for this key"};
 }

@@ -27,12 +27,12 @@ struct Books {
 };
 
 Books& books() {
-  static Books* const kBooks = new Books;
+  static auto* const kBooks = new Books;
   return *kBooks;
 }
 
 std::set<CFTypeRef>& constants() {
-  static std::set<CFTypeRef>* const kConstants = new std::set<CFTypeRef>;
+  static auto* const kConstants = new std::set<CFTypeRef>;
   return *kConstants;
 }
 
