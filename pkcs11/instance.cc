@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::size_t kCounters = 64;
 
-struct Process;
-
 }  // namespace
 
 /// Calls that are inside, of the threads that share this counter.
@@ -21,8 +19,6 @@ struct alignas(64) Inside {
   Process* process = nullptr;
 };
 
-namespace {
-
 /// A library that C_Finalize took away while calls may still be inside.
 struct Retired {
   std::unique_ptr<Library> library;
@@ -30,7 +26,7 @@ struct Retired {
 };
 
 /// All state of one process. Made by its first C_Initialize and never freed; a child makes its own and leaves the
-/// parent's alone, with the locks as they were at the fork.
+/// parent's alone, with the locks as they were at the fork. A ThreadInstance has one of its own.
 struct Process {
   explicit Process(std::uint64_t number, Process* parent) : fork(number), abandoned(parent) {
     for (Inside& counter : inside) counter.process = this;
@@ -46,15 +42,20 @@ struct Process {
   std::vector<Retired> retired;
 };
 
+namespace {
+
 constinit std::atomic<Process*> current_process{nullptr};
+constinit thread_local Process* of_this_thread = nullptr;
 
 /// This process's state, or null where C_Initialize was never called in it.
 Process* this_process() {
+  if (of_this_thread != nullptr) return of_this_thread;
   Process* process = current_process.load(std::memory_order_acquire);
   return process != nullptr && process->fork == fork_number() ? process : nullptr;
 }
 
 Process& make_process() {
+  if (of_this_thread != nullptr) return *of_this_thread;
   while (true) {
     Process* known = current_process.load(std::memory_order_acquire);
     const std::uint64_t number = fork_number();
@@ -108,6 +109,15 @@ Answer<> finalize_library() {
   }
   sweep(*process);
   return {};
+}
+
+ThreadInstance::ThreadInstance() : process_(std::make_unique<Process>(fork_number(), nullptr)) {
+  of_this_thread = process_.get();
+}
+
+ThreadInstance::~ThreadInstance() {
+  static_cast<void>(finalize_library());
+  of_this_thread = nullptr;
 }
 
 LibraryUse::LibraryUse() {

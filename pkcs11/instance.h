@@ -12,6 +12,21 @@ Answer<> initialize_library(const std::function<std::unique_ptr<Library>()>& ope
 /// CKR_CRYPTOKI_NOT_INITIALIZED. Does not wait: calls that are inside go on, and the last one destroys the library.
 Answer<> finalize_library();
 
+struct Process;
+
+/// While it lives, all that its thread calls is about a library of the thread's own, which no other thread sees: what
+/// C_Initialize makes and C_Finalize ends, with its sessions and its login. What is left of it ends with this.
+class ThreadInstance {
+ public:
+  ThreadInstance();
+  ~ThreadInstance();
+  ThreadInstance(const ThreadInstance&) = delete;
+  ThreadInstance& operator=(const ThreadInstance&) = delete;
+
+ private:
+  std::unique_ptr<Process> process_;
+};
+
 /// Keeps the library alive for one call. Cheap: no lock, and threads do not share a counter.
 class LibraryUse {
  public:

@@ -5,7 +5,6 @@
 #include <random>
 
 #include "backends/registry.h"
-#include "identity/config.h"
 #include "identity/selection.h"
 #include "identity/trace.h"
 
@@ -28,11 +27,15 @@ TokenIdentity placeholder(bool problem) {
 }  // namespace
 
 std::unique_ptr<Library> Library::open(const InitOptions& options) {
+  return open(load_config(options.config), options.chain_trusted);
+}
+
+std::unique_ptr<Library> Library::open(Result<Config> configuration, bool chain_trusted) {
   std::string problem;
   Config config;
   std::vector<std::unique_ptr<StoreSource>> sources;
-  if (auto loaded = load_config(options.config)) {
-    config = *std::move(loaded);
+  if (configuration) {
+    config = *std::move(configuration);
     set_trace(config.trace);
     auto opened = open_sources(config);
     if (opened) {
@@ -41,15 +44,15 @@ std::unique_ptr<Library> Library::open(const InitOptions& options) {
       problem = opened.error().message;
     }
   } else {
-    problem = loaded.error().message;
+    problem = configuration.error().message;
   }
   if (!problem.empty()) {
     trace(problem);
     config.profiles.clear();
   }
   return std::make_unique<Library>(std::make_unique<Catalog>(std::move(sources), std::move(config.profiles)),
-                                   std::make_unique<const Audit>(config.audit, config.audit_required),
-                                   options.chain_trusted, std::move(problem));
+                                   std::make_unique<const Audit>(config.audit, config.audit_required), chain_trusted,
+                                   std::move(problem));
 }
 
 Library::Library(std::unique_ptr<Catalog> catalog, std::unique_ptr<const Audit> audit, bool chain_trusted,

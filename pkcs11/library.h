@@ -12,6 +12,7 @@
 
 #include "identity/audit.h"
 #include "identity/catalog.h"
+#include "identity/config.h"
 #include "pkcs11/init_string.h"
 #include "pkcs11/session.h"
 
@@ -22,6 +23,7 @@ class Library {
  public:
   /// Reads the configuration; a wrong one gives a library with one token that says so.
   static std::unique_ptr<Library> open(const InitOptions& options);
+  static std::unique_ptr<Library> open(Result<Config> configuration, bool chain_trusted);
   /// `problem`: why there are no stores; may be empty.
   Library(std::unique_ptr<Catalog> catalog, std::unique_ptr<const Audit> audit, bool chain_trusted,
           std::string problem);

@@ -26,6 +26,25 @@ TEST_F(InstanceTest, IsThereBetweenInitializeAndFinalize) {
   EXPECT_NE(LibraryUse().get(), nullptr);
 }
 
+TEST_F(InstanceTest, AThreadMayHaveOneOfItsOwn) {
+  ASSERT_TRUE(initialize());
+  Library* const shared = LibraryUse().get();
+  std::thread([this, shared] {
+    {
+      const ThreadInstance own;
+      EXPECT_EQ(LibraryUse().get(), nullptr);
+      EXPECT_EQ(finalize_library().error().rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+      ASSERT_TRUE(initialize());
+      EXPECT_NE(LibraryUse().get(), nullptr);
+      EXPECT_NE(LibraryUse().get(), shared);
+      EXPECT_EQ(store_.use_count(), 3);
+    }
+    EXPECT_EQ(store_.use_count(), 2) << "what was left has ended";
+    EXPECT_EQ(LibraryUse().get(), shared);
+  }).join();
+  EXPECT_EQ(LibraryUse().get(), shared);
+}
+
 TEST_F(InstanceTest, FailedInitializationLeavesNothing) {
   EXPECT_THROW((void)initialize_library([]() -> std::unique_ptr<Library> { throw std::bad_alloc(); }), std::bad_alloc);
   EXPECT_EQ(LibraryUse().get(), nullptr);
