@@ -13,6 +13,8 @@
 namespace devtrust {
 namespace {
 
+constinit thread_local const KeyUser* acting_for = nullptr;
+
 /// key="value" in ASCII, as RFC 3164 has it: nothing in a value can end it or begin another line.
 std::string field(std::string_view key, std::string_view value) {
   std::string text = std::string(key) + "=\"";
@@ -40,6 +42,9 @@ Result<void> append(const std::string& path, const std::optional<std::string>& l
 
 }  // namespace
 
+ActingFor::ActingFor(const KeyUser& user) { acting_for = &user; }
+ActingFor::~ActingFor() { acting_for = nullptr; }
+
 struct Audit::Sink {
   std::string destination;
   bool is_file = false;
@@ -65,8 +70,9 @@ Result<void> Audit::record(std::string_view operation, const Identity& identity,
   if (!sink_) return {};
   const Certificate& leaf = *identity.leaf;
   const auto serial = der_single(leaf.serial(), der::kInteger);
-  std::string line = field("time", utc_timestamp()) + field("operation", operation) + field("program", program_name()) +
-                     field("pid", std::to_string(process_id())) + field("uid", user_id()) +
+  const KeyUser user = acting_for != nullptr ? *acting_for : KeyUser{program_name(), process_id(), user_id()};
+  std::string line = field("time", utc_timestamp()) + field("operation", operation) + field("program", user.program) +
+                     field("pid", std::to_string(user.process)) + field("uid", user.user) +
                      field("profile", identity.profile) + field("mechanism", mechanism) +
                      field("serial", serial ? to_hex(serial->content) : "") + field("sha256", to_hex(leaf.sha256())) +
                      field("store", identity.location);

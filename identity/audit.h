@@ -1,6 +1,7 @@
 // The audit line: one for each use of a private key, never what was signed.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +10,22 @@
 #include "identity/snapshot.h"
 
 namespace devtrust {
+
+/// Who uses a key, where it is not this process itself.
+struct KeyUser {
+  std::string program;  ///< base name; "unknown" where it cannot be found out
+  std::uint32_t process = 0;
+  std::string user;  ///< as user_id() has it
+};
+
+/// While it lives, audit lines of this thread name `user`, who must outlive it.
+class ActingFor {
+ public:
+  explicit ActingFor(const KeyUser& user);
+  ~ActingFor();
+  ActingFor(const ActingFor&) = delete;
+  ActingFor& operator=(const ActingFor&) = delete;
+};
 
 /// Thread-safe.
 class Audit {

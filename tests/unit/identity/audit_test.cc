@@ -43,6 +43,19 @@ TEST_F(AuditTest, TellsWhoUsedWhichKeyHow) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
 }
 
+TEST_F(AuditTest, NamesTheOneForWhomThisThreadActs) {
+  const Audit audit(file_, true);
+  {
+    const KeyUser user{"git", 4711, "1234"};
+    const ActingFor acting(user);
+    ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
+  }
+  EXPECT_THAT(read_file(file_), HasSubstr("program=\"git\" pid=\"4711\" uid=\"1234\" profile=\"jumpcloud\""));
+  fs::remove(file_);
+  ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
+  EXPECT_THAT(read_file(file_), HasSubstr("program=\"unit_identity\" pid=\"" + std::to_string(getpid())));
+}
+
 TEST_F(AuditTest, LinesCannotBeForged) {
   identity_.location = "/a\" uid=\"0\ntime=\"\\\x7f\xc2\x85";
   const Audit audit(file_, true);
