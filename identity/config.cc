@@ -161,7 +161,7 @@ class Reader {
             }},
            {"keyholder", [this](const toml::node& n) {
               section(n, "[keyholder]",
-                      {{"programs", [this](const toml::node& m) { texts(m, config_.keyholder.programs); }}});
+                      {{"programs", [this](const toml::node& m) { full_paths(m, config_.keyholder.programs); }}});
             }}});
     if (error_) return tl::unexpected(*std::move(error_));
     return {};

@@ -6,7 +6,7 @@ import re
 
 SOURCE = pathlib.Path(os.environ["DEVTRUST_SOURCE"])
 LIST = (SOURCE / "docs/messages.md").read_text()
-FOLDERS = ["identity", "backends", "cli", "provider", "pkcs11"]
+FOLDERS = ["identity", "backends", "cli", "provider", "pkcs11", "keyholder"]
 
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|^ *#[^\n]*|R"(\w*)\((?P<raw>.*?)\)\1"|"(?P<text>(?:[^"\\\n]|\\.)*)"|\'(?:[^\'\\]|\\.)\'', re.S | re.M)
 
@@ -25,6 +25,7 @@ OTHER_TEXTS = re.compile("|".join([
     r"^user_pref\(|^firefox firefox-esr|^chromium chromium-browser|^error 0x%08lX$|^C:/Program Files$|^Mozilla Firefox$|"
     r"^Windows' certificate store$",  # a line of Firefox's, names of programs and places, a number
     r"^PSS Salt Size$|"  # a property of CNG's
+    r"^Usage: devtrust-keyholder|"  # --help, without a parser that knows it
     r"^devtrust: the device-trust|^the device-trust certificate, its",  # names of the provider's algorithms
 ]))
 HELP = re.compile(r'add(?:_option|_flag|_subcommand)?\(\s*"|->footer\(|CLI::App app\(|app_\("|set_help_all_flag|set_version_flag')
