@@ -51,11 +51,13 @@ def installed(folder):
 
 def test_the_packages_have_all_there_is(packages):
     deb = names(packages["deb"])
-    for name in ("/bin/devtrust", "/bin/devtrust-smimesign", "/pkcs11/devtrust-pkcs11.so", "/pkcs11/devtrust-p11-kit.so",
+    for name in ("/bin/devtrust", "/bin/devtrust-smimesign", "/bin/devtrust-keyholder", "/pkcs11/devtrust-pkcs11.so", "/pkcs11/devtrust-p11-kit.so",
                  "/ossl-modules/devtrust.so", "/devtrust/openssl/devtrust.cnf", "/devtrust/openssl/devtrust.include.cnf",
                  "/devtrust/p11-kit/devtrust.module", "/devtrust/java/devtrust.cfg", "/devtrust/java/devtrust.security",
-                 "/lib/systemd/user/devtrust-p11-kit.socket", "/lib/systemd/user/devtrust-p11-kit@.service",
-                 "/man/man1/devtrust.1", "/man/man1/devtrust-smimesign.1",
+                 "/lib/systemd/user/devtrust-p11-kit.socket", "/lib/systemd/user/devtrust-p11-kit.service",
+                 "/lib/systemd/user/devtrust-keyholder.socket", "/lib/systemd/user/devtrust-keyholder.service",
+                 "/devtrust/launchd/org.devtrust.keyholder.plist",
+                 "/man/man1/devtrust.1", "/man/man1/devtrust-smimesign.1", "/man/man1/devtrust-keyholder.1",
                  "/bash-completion/completions/devtrust", "/_devtrust", "/doc/devtrust/docs/messages.md"):
         assert any(path.endswith(name) for path in deb), f"{name} is not in {sorted(deb)}"
     multiarch = run(["dpkg-architecture", "-qDEB_HOST_MULTIARCH"]).stdout.strip()
@@ -104,9 +106,9 @@ def test_ssh_agent_accepts_the_module(packages):
 
 def test_installing_sets_nothing_up(packages):
     """No file lies where a program would find it by itself: only what somebody has to name, or, a unit, to enable."""
-    ours = re.compile(r"/usr(/local)?/(bin/devtrust(-smimesign)?|lib\S*/(pkcs11/devtrust-\S+|ossl-modules/devtrust\.so"
+    ours = re.compile(r"/usr(/local)?/(bin/devtrust(-smimesign|-keyholder)?|lib\S*/(pkcs11/devtrust-\S+|ossl-modules/devtrust\.so"
                       r"|cmake/devtrust/\S+)|share/(devtrust|doc/devtrust)/\S+|share/man/man1/devtrust\S*"
-                      r"|lib/systemd/user/devtrust-p11-kit(\.socket|@\.service)"
+                      r"|lib/systemd/user/devtrust-(p11-kit|keyholder)\.(socket|service)"
                       r"|share/bash-completion/completions/devtrust\S*|share/zsh/(site-functions|vendor-completions)/_devtrust\S*)")
     for package in packages.values():
         assert [name for name in names(package) if not ours.fullmatch(name)] == []
