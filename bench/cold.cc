@@ -5,6 +5,7 @@
 //   sign           two signatures: of the first one all is made that the next ones use
 //   identity FILE  the key and its certificate, and once more after FILE's modification time has changed
 //   search N       the time of one search after many
+//   signatures N   the time of one signature after many
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -92,6 +93,13 @@ int main(int argc, char** argv) {
     const double start = microseconds();
     for (long i = 0; i < count; ++i) token.count_certificates();
     std::printf("search %.3f\n", (microseconds() - start) / static_cast<double>(count));
+  } else if (std::strcmp(goal, "signatures") == 0) {
+    const long count = std::strtol(argument, nullptr, 10);
+    token.sign(token.session());  // the key is decrypted for this one
+    std::printf("total %.2f\n", microseconds() - begin);
+    const double start = microseconds();
+    for (long i = 0; i < count; ++i) token.sign(token.session());
+    std::printf("signature %.3f\n", (microseconds() - start) / static_cast<double>(count));
   } else {
     die(goal, "there is no such goal");
   }
