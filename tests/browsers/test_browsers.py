@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from browsers import P11KitServer, Portal
+from keyholder import CLIENT, Keyholder
 from programs import run
 from stores import LEAF_NAME, Pki
 
@@ -209,4 +210,16 @@ def test_reaches_the_page_through_p11_kit_server(new_browser, portal, module, pk
         browser.start()
         reaches(browser, portal, leaf)
         assert 'program="p11-kit' in browser.uses()[0], browser.uses()
+        browser.close()
+
+
+def test_reaches_the_page_through_the_keyholder(new_browser, portal, programs, pki, folder):
+    leaf = pki.issue("ec:P-256")
+    browser = new_browser(leaf)
+    with Keyholder(programs / "devtrust-keyholder", browser.home, folder / "runtime") as keyholder:
+        browser.variables = keyholder.variables
+        browser.add_module(CLIENT)
+        browser.start()
+        reaches(browser, portal, leaf)
+        assert f'program="{browser.name}' in browser.uses()[0], browser.uses()
         browser.close()
