@@ -56,13 +56,13 @@ int print(const std::string& text) { return std::fputs(text.c_str(), stdout) < 0
 
 /// An exit code where there is nothing left to do.
 std::optional<int> parse(int argc, char** argv, Options& options) {
-  static const option kOptions[] = {{"socket", required_argument, nullptr, 's'},  // NOLINT(modernize-avoid-c-arrays)
+  static const option kOptions[] = {{"socket", required_argument, nullptr, 's'},
                                     {"idle", required_argument, nullptr, 'i'},
                                     {"help", no_argument, nullptr, 'h'},
                                     {"version", no_argument, nullptr, 'v'},
                                     {nullptr, 0, nullptr, 0}};
   int found = 0;
-  while ((found = getopt_long(argc, argv, "hv", kOptions, nullptr)) != -1) {  // NOLINT(concurrency-mt-unsafe)
+  while ((found = getopt_long(argc, argv, "hv", kOptions, nullptr)) != -1) {
     const std::string_view value = optarg != nullptr ? optarg : "";
     int seconds = 0;
     switch (found) {

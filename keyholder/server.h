@@ -36,8 +36,8 @@ class Server {
 
  private:
   struct Connection;
-  static void* run_connection(void* connection);
-  void accept_one(int socket);
+  static void* run_connection(void* argument);
+  void accept_one(int listening);
   void reap();
   bool part();
   /// Waits for a connection, an end, or the idle time; false when that has passed.
@@ -46,7 +46,7 @@ class Server {
   const std::function<void(int)> serve_;
   const std::function<void(std::string_view)> say_;
   const Limits limits_;
-  int wake_[2] = {-1, -1};  // NOLINT(modernize-avoid-c-arrays): pipe's
+  int wake_[2] = {-1, -1};  // ends of a pipe
   bool ending_ = false;
   std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();  // of the last connection's end
   std::list<std::unique_ptr<Connection>> connections_;

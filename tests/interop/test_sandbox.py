@@ -244,6 +244,22 @@ def test_a_burst_of_connections_does_not_switch_it_off(sandbox, session, sockets
     assert sandbox.sign(home.leaf, home.key) == "Verified OK\n"
 
 
+def test_is_back_after_it_was_killed(sandbox, session, home):
+    assert sandbox.sign(home.leaf, home.key) == "Verified OK\n"
+    killed = session.systemctl("show", "-P", "MainPID", SERVICE)
+    session.run("systemctl", "--user", "kill", "--signal=KILL", SERVICE)
+    wait_until(lambda: session.systemctl("show", "-P", "MainPID", SERVICE) != killed, "its end")
+    assert sandbox.sign(home.leaf, home.key) == "Verified OK\n"
+    assert session.systemctl("is-active", SOCKET_UNIT) == "active\n"
+
+
+def test_the_other_socket_is_where_p11_kits_client_looks(session, home):
+    assert "JumpCloud" not in session.run("pkcs11-tool", "--module", CLIENT, "-L", check=False)
+    session.run("systemctl", "--user", "enable", "--now", "devtrust-keyholder.socket")
+    said = session.run("pkcs11-tool", "--module", CLIENT, "-O", "--type", "privkey")
+    assert "label:      JumpCloud Device Trust" in said, said
+
+
 def test_the_service_is_confined(session, sockets):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(sockets / "p11-kit"))
