@@ -138,20 +138,21 @@ TEST_F(ServerTest, AnswersWhatIsAskedAlreadyBeforeItEnds) {
 }
 
 TEST_F(ServerTest, DoesNotWaitForEverForACallThatIsInside) {
-  static std::promise<void> inside;
-  static std::promise<void> leaving;
-  static auto* const server = new Server(  // its thread outlives the test
-      [](int) {
+  std::promise<void> inside;
+  std::promise<void> leaving;
+  Server server(
+      [&inside, &leaving](int) {
         inside.set_value();
         leaving.get_future().wait();
       },
       complaints(), {.parting = std::chrono::seconds(0)});
-  auto ended = run(*server);
+  auto ended = run(server);
   connect_one();
   inside.get_future().wait();
-  server->end();
+  server.end();
   EXPECT_FALSE(ended.get());
   leaving.set_value();
+  while (!server.run({})) std::this_thread::yield();  // its thread uses all this
 }
 
 }  // namespace
