@@ -92,9 +92,9 @@ def uses(home):
 
 
 class Signer(Conversation):
-    def __init__(self, keyholder, home):
+    def __init__(self, keyholder, home, module=CLIENT):
         program = home.write("pkcs11.py", (pathlib.Path(__file__).parent / "pkcs11.py").read_bytes())
-        super().__init__(["/usr/bin/python3", "-c", SIGNER, CLIENT], home, PYTHONPATH=program.parent, PYTHONDONTWRITEBYTECODE="1",
+        super().__init__(["/usr/bin/python3", "-c", SIGNER, module], home, PYTHONPATH=program.parent, PYTHONDONTWRITEBYTECODE="1",
                          **keyholder.variables)
         assert self.hear() == "ready"
 
@@ -206,6 +206,35 @@ def test_a_client_cannot_choose_the_configuration(make_keyholder, rsa):
                   f"remote: unix:path={keyholder.socket}\nx-init-reserved: config={other}\n")
         seen = rsa.run(["p11tool", "--list-tokens"], variables=keyholder.variables).stdout
         assert "JumpCloud" in seen, seen
+
+
+def test_our_module_and_provider_come_to_it(make_keyholder, home, module, provider_conf):
+    """One configuration for all."""
+    home.write(".config/devtrust/config.toml", f'{CONFIG}[[store]]\nkind = "token"\npath = "{CLIENT}"\n')
+    with make_keyholder(home) as keyholder:
+        seen = home.run(["pkcs11-tool", "--module", module, "-O", "--type", "privkey"], variables=keyholder.variables).stdout
+        assert "label:      JumpCloud Device Trust" in seen, seen
+        home.write("message", b"message")
+        variables = {**keyholder.variables, "OPENSSL_CONF": provider_conf / "devtrust.cnf"}
+        home.run(["openssl", "dgst", "-sha256", "-sign", "devtrust:", "-out", "signature", "message"], variables=variables)
+        assert run(["openssl", "dgst", "-sha256", "-verify", home.leaf.public_key(), "-signature", home.folder / "signature",
+                    home.folder / "message"]).stdout == "Verified OK\n"
+        # The provider's line and the keyholder's, of one program.
+        assert len(uses(home)) == 2 and len({(use["program"], use["pid"]) for use in uses(home)}) == 1, uses(home)
+    assert "JumpCloud" not in home.run(["pkcs11-tool", "--module", module, "-L"], variables=keyholder.variables, check=False).stdout
+
+
+def test_our_module_connects_anew_by_itself(make_keyholder, rsa, module):
+    rsa.write(".config/devtrust/config.toml", f'{CONFIG}[[store]]\nkind = "token"\npath = "{CLIENT}"\n')
+    with make_keyholder(rsa) as keyholder, Signer(keyholder, rsa, module) as signer:
+        assert signer.ask() == "signed 256"
+        keyholder.process.send_signal(signal.SIGSTOP)
+        signer.tell("sign")
+        keyholder.process.kill()
+        keyholder.process.wait(DEADLINE)
+        assert signer.hear().split()[-1] in ("0x30", "0xe0"), "CKR_DEVICE_ERROR or CKR_TOKEN_NOT_PRESENT"
+        keyholder.start()
+        assert signer.ask() == "signed 256"
 
 
 def garbage():
