@@ -51,9 +51,10 @@ TEST_F(AuditTest, NamesTheOneForWhomThisThreadActs) {
     ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
   }
   EXPECT_THAT(read_file(file_), HasSubstr("program=\"git\" pid=\"4711\" uid=\"1234\" profile=\"jumpcloud\""));
-  fs::remove(file_);
+  std::filesystem::remove(file_);
   ASSERT_TRUE(audit.record("sign", identity_, "CKM_ECDSA"));
-  EXPECT_THAT(read_file(file_), HasSubstr("program=\"unit_identity\" pid=\"" + std::to_string(getpid())));
+  EXPECT_THAT(read_file(file_),
+              HasSubstr("program=\"" + program_name() + "\" pid=\"" + std::to_string(process_id()) + '"'));
 }
 
 TEST_F(AuditTest, LinesCannotBeForged) {

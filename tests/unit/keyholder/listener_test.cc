@@ -8,7 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/unit/identity/surroundings.h"
+#include "tests/support/pki.h"
+#include "tests/support/variable.h"
+#include "tests/unit/identity/other_user.h"
 
 namespace devtrust::keyholder {
 namespace {
