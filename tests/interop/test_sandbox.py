@@ -264,5 +264,8 @@ def test_the_service_is_confined(session, sockets):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(sockets / "p11-kit"))
         wait_until(lambda: "running" in session.systemctl("list-units", "--no-legend", SERVICE), "the service")
-        status = pathlib.Path(f"/proc/{session.systemctl('show', '-P', 'MainPID', SERVICE).strip()}/status").read_text()
+        process = pathlib.Path("/proc", session.systemctl("show", "-P", "MainPID", SERVICE).strip(), "status")
+        # "running" it is as soon as systemd forked, before it became our program.
+        wait_until(lambda: process.read_text().startswith("Name:\tdevtrust-"), "the service's program")
+        status = process.read_text()
     assert "NoNewPrivs:\t1\n" in status and "Seccomp:\t2\n" in status
