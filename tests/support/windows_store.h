@@ -12,7 +12,7 @@ namespace devtrust::testing {
 
 /// Adds to MY and CA of the current user and Root of the machine (Windows asks the user before it adds to the user's
 /// own), and takes all of it away again at its end, keys included. There is one such store for all processes: tests
-/// that use it hold a lock on it (RESOURCE_LOCK windows-my).
+/// that use it hold a lock on it (devtrust_lock_windows_stores).
 class WindowsStore {
  public:
   /// The first one of a process removes what a process that was killed left behind: identities whose containers have
