@@ -1,7 +1,7 @@
 #include "identity/digest_info.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 #include "identity/der.h"
 
@@ -14,13 +14,12 @@ struct DigestOid {
   std::string_view oid;  // an OBJECT IDENTIFIER's content
   std::size_t size;
 };
-using std::string_view_literals::operator""sv;
-constexpr std::array<DigestOid, 6> kDigestOids{{{Digest::kSha1, false, "\x2B\x0E\x03\x02\x1A"sv, 20},
-                                                {Digest::kSha224, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x04"sv, 28},
-                                                {Digest::kSha256, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x01"sv, 32},
-                                                {Digest::kSha384, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x02"sv, 48},
-                                                {Digest::kSha512, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x03"sv, 64},
-                                                {Digest::kNone, true, "\x2A\x86\x48\x86\xF7\x0D\x02\x05"sv, 16}}};
+constexpr DigestOid kDigestOids[] = {{Digest::kSha1, false, "\x2B\x0E\x03\x02\x1A", 20},
+                                     {Digest::kSha224, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x04", 28},
+                                     {Digest::kSha256, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x01", 32},
+                                     {Digest::kSha384, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x02", 48},
+                                     {Digest::kSha512, false, "\x60\x86\x48\x01\x65\x03\x04\x02\x03", 64},
+                                     {Digest::kNone, true, "\x2A\x86\x48\x86\xF7\x0D\x02\x05", 16}};
 
 }  // namespace
 
@@ -36,14 +35,14 @@ std::optional<DigestInfo> parse_digest_info(ByteView der) {
   const auto null = inner.next(der::kNull);
   // Without the NULL it would be signed with one: another signature than was asked for.
   if (!oid || !null || !null->content.empty() || !inner.empty()) return std::nullopt;
-  const auto known =
+  const auto* const known =
       std::ranges::find_if(kDigestOids, [&](const DigestOid& row) { return as_text(oid->content) == row.oid; });
-  if (known == kDigestOids.end() || value->content.size() != known->size) return std::nullopt;
+  if (known == std::end(kDigestOids) || value->content.size() != known->size) return std::nullopt;
   return DigestInfo{known->digest, known->md5, value->content};
 }
 
 Bytes digest_info(Digest digest, ByteView value) {
-  const auto known = std::ranges::find(kDigestOids, digest, &DigestOid::digest);
+  const auto* const known = std::ranges::find(kDigestOids, digest, &DigestOid::digest);
   Bytes algorithm = der_encode(der::kOid, as_bytes(known->oid));
   const Bytes null = der_encode(der::kNull, {});
   algorithm.insert(algorithm.end(), null.begin(), null.end());

@@ -19,7 +19,6 @@ using devtrust::testing::read_file;
 using devtrust::testing::TempDir;
 using devtrust::testing::write_file;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 /// What p11-kit calls for one client, in a thread of the client's own.
 class Client {
