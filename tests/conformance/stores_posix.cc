@@ -159,7 +159,7 @@ void make_softhsm_token(BuiltStore& built, const std::string& label, bool issuer
   write(der, "0A1B", {"pubkey", "--usage-sign", use});
 }
 
-void build_softhsm(BuiltStore& built) {
+[[maybe_unused]] void build_softhsm(BuiltStore& built) {
   built.token_label = "JumpCloud Device Trust";
   make_softhsm_token(built, built.token_label, false);
   built.module_path = DEVTRUST_SOFTHSM;
@@ -170,7 +170,7 @@ std::string softokn_arguments(const NssDatabase& database) {
          "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=readOnly";
 }
 
-void build_softokn(BuiltStore& built) {
+[[maybe_unused]] void build_softokn(BuiltStore& built) {
   NssDatabase database(built.folder / "nss", built.store->password);
   database.import(make_leaf(built));
   built.module_path = DEVTRUST_SOFTOKN;
@@ -189,12 +189,12 @@ std::string pin_line(BuiltStore& built) {
   return "pin_source = \"file:" + (built.folder / "pin").string() + "\"\n";
 }
 
-void build_token_softhsm(BuiltStore& built) {
+[[maybe_unused]] void build_token_softhsm(BuiltStore& built) {
   make_softhsm_token(built, "A card", true);
   configure(built, token_store(DEVTRUST_SOFTHSM, "A card", pin_line(built)));
 }
 
-void build_token_softokn(BuiltStore& built) {
+[[maybe_unused]] void build_token_softokn(BuiltStore& built) {
   NssDatabase database(built.folder / "nss", built.store->password);
   database.import(make_leaf(built));
   configure(built, token_store(DEVTRUST_SOFTOKN, "NSS Certificate DB",
@@ -214,7 +214,7 @@ bool answers(const fs::path& socket_path) {
 }
 
 /// The same card, by way of another process.
-void build_token_remote(BuiltStore& built) {
+[[maybe_unused]] void build_token_remote(BuiltStore& built) {
   make_softhsm_token(built, "A card", true);
   const fs::path socket = built.folder / "socket";
   // It goes on in the background, and keeps what it writes errors to.
