@@ -1,6 +1,9 @@
 #include "backends/firefox_profiles.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace devtrust {
 namespace {
@@ -38,6 +41,19 @@ std::vector<std::string> profiles_in(std::string_view ini, const std::string& ro
   }
   finish();
   return folders;
+}
+
+std::vector<std::string> read_profiles(const std::string& root, std::vector<Error>& problems) {
+  const std::string path = root + "/profiles.ini";
+  const std::filesystem::path file(std::u8string(path.begin(), path.end()));  // UTF-8 on Windows, too
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return {};
+  std::ifstream stream(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (stream.bad() || !stream.is_open()) {
+    problems.push_back({ErrorCode::kAccessDenied, path + " cannot be read, so its Firefox profiles are not looked at"});
+  }
+  return profiles_in(text, root);
 }
 
 }  // namespace devtrust

@@ -1,6 +1,3 @@
-#include <filesystem>
-#include <fstream>
-
 #include "backends/file/file_store.h"
 #include "backends/firefox_profiles.h"
 #include "backends/keychain/keychain_store.h"
@@ -32,16 +29,7 @@ Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& con
 }
 
 std::vector<std::string> firefox_profile_folders(const std::string& root, std::vector<Error>& problems) {
-  const std::filesystem::path path(root + "/profiles.ini");
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) return {};
-  std::ifstream stream(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (stream.bad() || !stream.is_open()) {
-    problems.push_back(
-        {ErrorCode::kAccessDenied, path.string() + " cannot be read, so its Firefox profiles are not looked at"});
-  }
-  return profiles_in(text, root);
+  return read_profiles(root, problems);
 }
 
 }  // namespace devtrust

@@ -1,12 +1,8 @@
-#include <filesystem>
-#include <fstream>
-
 #include "backends/file/file_store.h"
 #include "backends/firefox_profiles.h"
 #include "backends/registry.h"
 #include "backends/token/token_store.h"
 #include "backends/wincert/windows_store.h"
-#include "identity/utf16.h"
 
 namespace devtrust {
 
@@ -33,16 +29,7 @@ Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& con
 }
 
 std::vector<std::string> firefox_profile_folders(const std::string& root, std::vector<Error>& problems) {
-  const std::string path = root + "/profiles.ini";
-  const std::filesystem::path file(to_utf16(path));
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return {};
-  std::ifstream stream(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (stream.bad() || !stream.is_open()) {
-    problems.push_back({ErrorCode::kAccessDenied, path + " cannot be read, so its Firefox profiles are not looked at"});
-  }
-  return profiles_in(text, root);
+  return read_profiles(root, problems);
 }
 
 }  // namespace devtrust

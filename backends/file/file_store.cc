@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "backends/configured_store.h"
 #include "backends/file/pem.h"
 #include "backends/file/pkcs12.h"
 #include "backends/file/watched_file.h"
@@ -343,20 +344,10 @@ void FileStore::add_locked_key(Reading& reading) {
   contents.login = login_;
 }
 
-class FileSource final : public StoreSource {
- public:
-  explicit FileSource(const StoreConfig& config) : store_(std::make_shared<FileStore>(config)) {}
-  bool changed() const override { return false; }
-  std::vector<std::shared_ptr<Store>> stores() override { return {store_}; }
-  std::vector<Error> problems() const override { return {}; }
-  bool explicitly_configured() const override { return true; }
-
- private:
-  std::shared_ptr<Store> store_;
-};
-
 }  // namespace
 
-std::unique_ptr<StoreSource> file_store_at(const StoreConfig& config) { return std::make_unique<FileSource>(config); }
+std::unique_ptr<StoreSource> file_store_at(const StoreConfig& config) {
+  return std::make_unique<ConfiguredStore>(std::make_shared<FileStore>(config));
+}
 
 }  // namespace devtrust

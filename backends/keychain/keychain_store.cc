@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 
+#include "backends/configured_store.h"
 #include "backends/keychain/interaction.h"
 #include "backends/keychain/keychain_error.h"
 #include "backends/keychain/keychain_key.h"
@@ -260,19 +261,6 @@ Result<StoreContents> KeychainStore::read() {
   return contents;
 }
 
-class ConfiguredKeychain final : public StoreSource {
- public:
-  explicit ConfiguredKeychain(const StoreConfig& config)
-      : store_(std::make_shared<KeychainStore>(KeychainPlace(expand_home(config.path)), config.prompt, true)) {}
-  bool changed() const override { return false; }
-  std::vector<std::shared_ptr<Store>> stores() override { return {store_}; }
-  std::vector<Error> problems() const override { return {}; }
-  bool explicitly_configured() const override { return true; }
-
- private:
-  const std::shared_ptr<Store> store_;
-};
-
 class UsualKeychains final : public StoreSource {
  public:
   explicit UsualKeychains(bool prompt) : prompt_(prompt), home_(home_directory()) {}
@@ -339,7 +327,8 @@ std::unique_ptr<StoreSource> keychain_usual_places(const StoreConfig& config) {
 }
 
 std::unique_ptr<StoreSource> keychain_at(const StoreConfig& config) {
-  return std::make_unique<ConfiguredKeychain>(config);
+  return std::make_unique<ConfiguredStore>(
+      std::make_shared<KeychainStore>(KeychainPlace(expand_home(config.path)), config.prompt, true));
 }
 
 }  // namespace devtrust

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "backends/configured_store.h"
 #include "backends/token/token_key.h"
 
 namespace devtrust {
@@ -148,20 +149,10 @@ Result<StoreContents> TokenStore::read() {
   return contents;
 }
 
-class TokenSource final : public StoreSource {
- public:
-  explicit TokenSource(const StoreConfig& config) : store_(std::make_shared<TokenStore>(config)) {}
-  bool changed() const override { return false; }
-  std::vector<std::shared_ptr<Store>> stores() override { return {store_}; }
-  std::vector<Error> problems() const override { return {}; }
-  bool explicitly_configured() const override { return true; }
-
- private:
-  std::shared_ptr<Store> store_;
-};
-
 }  // namespace
 
-std::unique_ptr<StoreSource> token_store_at(const StoreConfig& config) { return std::make_unique<TokenSource>(config); }
+std::unique_ptr<StoreSource> token_store_at(const StoreConfig& config) {
+  return std::make_unique<ConfiguredStore>(std::make_shared<TokenStore>(config));
+}
 
 }  // namespace devtrust

@@ -8,6 +8,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const bool written = (overwrite(pin, devtrust::as_bytes("password\n")), true);
   (void)written;
   overwrite(path, {data, size});
-  use_store({"file", path, "", "file:" + pin.string(), false, "", ""});
+  use_store({"file", path, "", "file:" + pin.string(), false});
   return 0;
 }

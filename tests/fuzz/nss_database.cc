@@ -9,6 +9,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint64_t length = input.number(4);
   overwrite(folder / "cert9.db", input.bytes(length));
   overwrite(folder / "key4.db", input.rest());
-  use_store({"nss", folder, "", "", false, "", ""});
+  use_store({"nss", folder, "", "", false});
   return 0;
 }

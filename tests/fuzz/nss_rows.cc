@@ -144,6 +144,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   overwrite(folder / "cert9.db", certificates.file());
   overwrite(folder / "key4.db", keys.file());
-  use_store({"nss", folder, "", "", false, "", ""});
+  use_store({"nss", folder, "", "", false});
   return 0;
 }

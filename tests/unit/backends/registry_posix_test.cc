@@ -13,9 +13,9 @@ Config with(std::vector<StoreConfig> stores) {
 }
 
 TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
-  const auto sources = open_sources(with({{"file", "/some/file.pem", "", "", false, "", ""},
-                                          {"nss", "/some/db", "", "", false, "", ""},
-                                          {"nss", "", "", "", false, "", ""},
+  const auto sources = open_sources(with({{"file", "/some/file.pem", "", "", false},
+                                          {"nss", "/some/db", "", "", false},
+                                          {"nss", "", "", "", false},
                                           {"token", "/some/module.so", "", "", false, "A card", ""}}));
   ASSERT_TRUE(sources);
   ASSERT_EQ(sources->size(), 4U);
@@ -34,7 +34,7 @@ TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
 }
 
 TEST(Registry, NamesTheKindsOfThisBuildWhereOneIsMissing) {
-  const auto sources = open_sources(with({{"keychain", "", "", "", false, "", ""}}));
+  const auto sources = open_sources(with({{"keychain", "", "", "", false}}));
   ASSERT_FALSE(sources);
   EXPECT_EQ(sources.error().code, ErrorCode::kInvalidConfig);
   EXPECT_THAT(sources.error().message,

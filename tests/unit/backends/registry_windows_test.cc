@@ -13,9 +13,8 @@ Config with(std::vector<StoreConfig> stores) {
 }
 
 TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
-  const auto sources = open_sources(with({{"file", "C:/some/file.pem", "", "", false, "", ""},
-                                          {"windows", "", "", "", true, "", ""},
-                                          {"windows", "", "", "", false, "", ""}}));
+  const auto sources = open_sources(with(
+      {{"file", "C:/some/file.pem", "", "", false}, {"windows", "", "", "", true}, {"windows", "", "", "", false}}));
   ASSERT_TRUE(sources);
   ASSERT_EQ(sources->size(), 3U);
   const auto first = (*sources)[0]->stores();
@@ -32,7 +31,7 @@ TEST(Registry, GivesTheStoresInTheConfigurationsOrder) {
 }
 
 TEST(Registry, NamesTheKindsOfThisBuildWhereOneIsMissing) {
-  const auto sources = open_sources(with({{"keychain", "", "", "", false, "", ""}}));
+  const auto sources = open_sources(with({{"keychain", "", "", "", false}}));
   ASSERT_FALSE(sources);
   EXPECT_EQ(sources.error().code, ErrorCode::kInvalidConfig);
   EXPECT_THAT(sources.error().message,
@@ -40,7 +39,7 @@ TEST(Registry, NamesTheKindsOfThisBuildWhereOneIsMissing) {
 }
 
 TEST(Registry, RefusesAPathForWindowsStores) {
-  const auto sources = open_sources(with({{"windows", "C:/somewhere", "", "", false, "", ""}}));
+  const auto sources = open_sources(with({{"windows", "C:/somewhere", "", "", false}}));
   ASSERT_FALSE(sources);
   EXPECT_EQ(sources.error().code, ErrorCode::kInvalidConfig);
   EXPECT_THAT(sources.error().message, ::testing::HasSubstr("take out its path"));

@@ -7,8 +7,7 @@
 namespace devtrust::testing {
 
 inline std::shared_ptr<Store> store_at(const fs::path& path, const fs::path& key_path = {}, const fs::path& pin = {}) {
-  StoreConfig config{"file", path.string(), key_path.string(), pin.empty() ? "" : "file:" + pin.string(), false, "",
-                     ""};
+  StoreConfig config{"file", path.string(), key_path.string(), pin.empty() ? "" : "file:" + pin.string(), false};
   const auto source = file_store_at(config);
   EXPECT_TRUE(source->explicitly_configured());
   EXPECT_FALSE(source->changed());

@@ -89,7 +89,7 @@ TEST_F(DiscoveryTest, HostileProfilesIniIsBounded) {
 }
 
 TEST_F(DiscoveryTest, ConfiguredPlaceTakesNsssPrefix) {
-  const auto source = nss_store_at({"nss", "sql:/srv/nssdb", "", "", false, "", ""});
+  const auto source = nss_store_at({"nss", "sql:/srv/nssdb", "", "", false});
   EXPECT_EQ(places(*source), std::vector<std::string>{"/srv/nssdb"});
   EXPECT_TRUE(source->explicitly_configured());
 }
@@ -98,10 +98,10 @@ TEST_F(DiscoveryTest, OldDbmFormIsNamed) {
   fs::create_directories(home_ / "old");
   write_file(home_ / "old/key3.db", "x");
   write_file(home_ / "old/cert8.db", "x");
-  const auto problems = nss_store_at({"nss", at("old"), "", "", false, "", ""})->problems();
+  const auto problems = nss_store_at({"nss", at("old"), "", "", false})->problems();
   ASSERT_EQ(problems.size(), 1U);
   EXPECT_THAT(problems[0].message, HasSubstr("dbm"));
-  EXPECT_EQ(nss_store_at({"nss", "dbm:" + at("old"), "", "", false, "", ""})->problems().size(), 1U);
+  EXPECT_EQ(nss_store_at({"nss", "dbm:" + at("old"), "", "", false})->problems().size(), 1U);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ std::string sql(const fs::path& database, const std::string& statements) {
 }
 
 std::shared_ptr<Store> store_at(const fs::path& folder, const std::string& pin_source = {}) {
-  return make_nss_store({"nss", folder.string(), "", pin_source, false, "", ""});
+  return make_nss_store({"nss", folder.string(), "", pin_source, false});
 }
 
 bool signs(const PrivateKey& key) {
