@@ -8,11 +8,17 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-# What the operating system alone can do is in files whose names end with it: fork_posix.cc, fork_windows.cc.
+# What the operating system alone can do is in files whose names end with it: fork_posix.cc, fork_windows.cc. What Linux and
+# macOS do in two ways, too: registry_linux.cc, registry_darwin.cc.
 if(WIN32)
   set(DEVTRUST_OS windows)
+  set(DEVTRUST_SYSTEM windows)
+elseif(APPLE)
+  set(DEVTRUST_OS posix)
+  set(DEVTRUST_SYSTEM darwin)
 else()
   set(DEVTRUST_OS posix)
+  set(DEVTRUST_SYSTEM linux)
 endif()
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
