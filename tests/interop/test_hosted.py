@@ -1,11 +1,17 @@
 """The hosted workflow, which cannot be run here: what it names is there, what it uses is pinned, and nothing has no end."""
 
+import hashlib
 import json
 import os
 import pathlib
 import re
+import shutil
+import tarfile
 
+import pytest
 import yaml
+
+from programs import run
 
 SOURCE = pathlib.Path(os.environ["DEVTRUST_SOURCE"])
 TEXT = (SOURCE / ".github/workflows/ci.yml").read_text()
@@ -50,11 +56,193 @@ def test_what_it_calls_is_there():
     assert steps | {"package"} <= called <= commands
     presets = json.loads((SOURCE / "CMakePresets.json").read_text())
     for text in RUN:
-        for program, preset in re.findall(r"(cmake|cmake --build|ctest) --preset (\w+)", text):
+        for program, preset in re.findall(r"(cmake|cmake --build|ctest) --preset ([\w-]+)", text):
             kind = {"cmake": "configurePresets", "cmake --build": "buildPresets", "ctest": "testPresets"}[program]
-            assert preset in {known["name"] for known in presets[kind]}
-        for path in re.findall(r"(?:^| )(\.ci/\S+|\w+\.md)", text):
-            assert (SOURCE / path).is_file(), path
+            assert preset in {known["name"] for known in presets[kind] if not known.get("hidden")}
+        for path in re.findall(r"(?:^|[ =])(\.ci/\S+|\w+\.md)", text):
+            assert (SOURCE / path).exists(), path
+            assert path.endswith((".md", ".ps1")) or os.access(SOURCE / path, os.X_OK), path
+    # A release waits for every other job.
+    assert set(JOBS["release"]["needs"]) == set(JOBS) - {"release"}
+
+
+def test_vcpkg_makes_what_the_presets_look_for():
+    configured = {preset["name"]: preset.get("cacheVariables", {})
+                  for preset in json.loads((SOURCE / "CMakePresets.json").read_text())["configurePresets"]}
+    wanted = re.search(r"for triplet in (.*); do", "\n".join(RUN))[1].split()
+    assert wanted == [configured[f"macos-{name}"]["VCPKG_TARGET_TRIPLET"] for name in ("arm64", "x86_64")]
+    oldest = None
+    for triplet, name in zip(wanted, ("arm64", "x86_64")):
+        text = (SOURCE / f".ci/triplets/{triplet}.cmake").read_text()
+        assert f"set(VCPKG_OSX_ARCHITECTURES {name})" in text and configured[f"macos-{name}"]["CMAKE_OSX_ARCHITECTURES"] == name
+        target = re.search(r"VCPKG_OSX_DEPLOYMENT_TARGET ([\d.]+)", text)[1]
+        assert oldest in (None, target)
+        oldest = target
+    refs = {step["with"]["ref"] for job in JOBS.values() for step in job["steps"] if step.get("with", {}).get("repository")}
+    assert len(refs) == 1, "one vcpkg for all systems"
+
+
+def homebrew_packages(purpose):
+    """What ./dev asks for on macOS."""
+    text = (SOURCE / "dev").read_text().split("homebrew_packages_of() {", 1)[1].split("\n}", 1)[0]
+    return set(re.search(rf"^ +{purpose}\) echo (.*) ;;$", text, re.M)[1].split())
+
+
+def test_homebrew_has_the_same_names_everywhere():
+    (installed,) = [step["run"] for step in JOBS["macos"]["steps"] if step.get("run", "").startswith("brew install ")]
+    assert set(installed.split()[2:]) == homebrew_packages("build") | homebrew_packages("test") | {"curl"}
+    needed = re.findall(r'^  depends_on "([^"]+)"', FORMULA.read_text(), re.M)
+    assert set(needed) == homebrew_packages("build") and len(needed) == len(set(needed))
+
+
+def on_macos():
+    """Scripts that macOS' own bash runs, which is 3.2."""
+    return [SOURCE / "dev", *sorted((SOURCE / ".ci").glob("macos-*.sh"))]
+
+
+def test_what_runs_on_macos_is_no_newer_than_its_bash():
+    newer = re.compile(r"\b(mapfile|readarray|coproc)\b|declare -[Ag]|local -n|\$\{\w+(@[A-Za-z]|\^|,)[^}]*\}|\|&|&>>|wait -n")
+    for path in on_macos():
+        assert not newer.search(path.read_text()), path.name
+        run(["bash", "-n", path])
+
+
+# What stands for programs that only macOS has. The keychain is a PEM file, and the configuration is changed to lead to it.
+BREW = """#!/bin/sh
+[ "$1" = --prefix ] && echo "{folder}/$2"
+"""
+CODESIGN = """#!/bin/sh
+case "$1" in -d) echo "CDHash=$(sha256sum <"$3" | cut -c 1-40)" >&2 ;; *) echo "codesign $*" >>"{folder}/said" ;; esac
+"""
+SECURITY = """#!/bin/sh
+echo "$*" >>"{folder}/said"
+[ "$1" = import ] || exit 0
+openssl pkcs12 -in "$2" -passin "pass:$8" -nodes -out "$4" || exit 1
+sed -i 's/"keychain"/"file"/' "$(dirname "$4")/config.toml"
+"""
+
+
+@pytest.fixture
+def stand_ins(folder):
+    """A folder with them, for PATH; they write what they are told into `said`."""
+    place = folder / "stand-ins"
+    place.mkdir()
+    for name, text in (("brew", BREW), ("codesign", CODESIGN), ("security", SECURITY)):
+        (place / name).write_text(text.replace("{folder}", str(place)))
+        (place / name).chmod(0o755)
+    for formula, program in (("openssl@3", "openssl"), ("curl", "curl")):
+        (place / formula / "bin").mkdir(parents=True)
+        (place / formula / "bin" / program).symlink_to(shutil.which(program))
+    return place
+
+
+@pytest.fixture
+def installed(folder, programs, provider_conf):
+    """What the scripts take for an installation."""
+    prefix = folder / "installed"
+    (prefix / "share/devtrust").mkdir(parents=True)
+    (prefix / "bin").symlink_to(programs)
+    (prefix / "share/devtrust/openssl").symlink_to(provider_conf)
+    return prefix
+
+
+@pytest.mark.parametrize("script, user", [("macos-commit.sh", "devtrust-smimesign"), ("macos-curl.sh", "curl")])
+def test_the_scripts_for_macos_do_what_they_say_with_stand_ins(folder, stand_ins, installed, script, user):
+    (folder / "tmp").mkdir(mode=0o700)
+    said = run([SOURCE / ".ci" / script, installed], variables={"PATH": f"{stand_ins}:{os.environ['PATH']}", "TMPDIR": folder / "tmp"}).stdout
+    for key in ("rsa", "ec"):
+        assert re.search(rf"^.*the keychain's {key} key.*: (let in|good by git and by OpenSSL)$", said, re.M), said
+    calls = (stand_ins / "said").read_text().splitlines()
+    assert [call.split()[0] for call in calls] == 2 * ["create-keychain", "set-keychain-settings", "unlock-keychain", "import",
+                                                      "set-key-partition-list", "delete-keychain"]
+    for call in (call for call in calls if call.startswith("import ")):
+        assert " -x " in call and " -A" not in call and call.count(" -T ") == 2 and call.endswith(f"/bin/{user}")
+    for call in (call for call in calls if call.startswith("set-key-partition-list ")):
+        assert len(re.findall(r",cdhash:[0-9a-f]{40}", call)) == 2
+    assert not list((folder / "tmp").iterdir()), "nothing is left behind"
+
+
+def test_the_scripts_for_macos_see_what_is_wrong(folder, stand_ins, installed):
+    """A keychain whose key does not work, and a curl without the provider."""
+    variables = {"PATH": f"{stand_ins}:{os.environ['PATH']}", "TMPDIR": folder}
+    (stand_ins / "security").write_text("#!/bin/sh\n")
+    for script in ("macos-commit.sh", "macos-curl.sh"):
+        assert run([SOURCE / ".ci" / script, installed], check=False, variables=variables).returncode != 0
+    assert not [path for path in folder.iterdir() if path.name.startswith("tmp.")]
+
+
+CMAKE = """#!/bin/sh
+[ "$1" = --install ] && mkdir -p "$DESTDIR/usr" && cp -R "$2" "$DESTDIR/usr/local"
+"""
+LIPO = """#!/bin/sh
+case $1 in
+  -archs) sed -n 's/^binary for //p' "$2" | grep . ;;
+  -create) echo "binary for $(sed 's/^binary for //' "$2") $(sed 's/^binary for //' "$3")" >"$5" ;;
+esac
+"""
+OTOOL = """#!/bin/sh
+echo "$2:"
+printf '\t/usr/lib/libSystem.B.dylib\n'
+"""
+
+
+def test_two_builds_become_one(folder, stand_ins):
+    for name, text in (("cmake", CMAKE), ("lipo", LIPO), ("otool", OTOOL)):
+        (stand_ins / name).write_text(text)
+        (stand_ins / name).chmod(0o755)
+    binaries = ["bin/devtrust", "bin/devtrust-smimesign", "lib/ossl-modules/devtrust.dylib", "lib/pkcs11/devtrust-pkcs11.dylib"]
+    for name in ("arm64", "x86_64"):
+        for path in [*binaries, "share/doc/devtrust/README.md"]:
+            (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name / path).write_text(f"binary for {name}\n" if path in binaries else "text\n")
+        (folder / name / "lib/pkcs11/devtrust-p11-kit.dylib").symlink_to("devtrust-pkcs11.dylib")
+
+    def join(check=True):
+        return run([SOURCE / ".ci/macos-universal.sh", folder / "arm64", folder / "x86_64", folder / "out"], check=check,
+                   variables={"PATH": f"{stand_ins}:{os.environ['PATH']}"})
+
+    join()
+    (packed,) = (folder / "out").iterdir()
+    assert re.fullmatch(r"devtrust-[\d.]+-Darwin-universal\.tar\.gz", packed.name)
+    with tarfile.open(packed) as archive:
+        top = packed.name.removesuffix(".tar.gz") + "/usr/local/"
+        for path in binaries:
+            assert archive.extractfile(top + path).read() == b"binary for arm64 x86_64\n"
+        assert archive.getmember(top + "lib/pkcs11/devtrust-p11-kit.dylib").issym()
+    signed = [line for line in (stand_ins / "said").read_text().splitlines() if "--force" in line]
+    assert sorted(re.search(r"--identifier (\S+)", line)[1] for line in signed) == [
+        f"org.devtrust.{name}" for name in ("devtrust", "devtrust", "devtrust-pkcs11", "devtrust-smimesign")]
+    # What is not the same in both, or needs Homebrew, is no archive for every Mac.
+    (stand_ins / "otool").write_text(OTOOL + "printf '\\t/opt/homebrew/opt/openssl@3/lib/libcrypto.3.dylib\\n'\n")
+    assert join(check=False).returncode != 0
+    (stand_ins / "otool").write_text(OTOOL)
+    join()
+    (folder / "x86_64/share/doc/devtrust/README.md").write_text("another text\n")
+    assert join(check=False).returncode != 0
+
+
+FORMULA = SOURCE / "packaging/homebrew/devtrust.rb"
+
+
+def test_the_formula_is_filled_in_for_a_release(folder):
+    version = re.search(r"^project\(devtrust VERSION ([\d.]+) ", (SOURCE / "CMakeLists.txt").read_text(), re.M)[1]
+    tarball = folder / f"devtrust-{version}.tar.gz"
+    tarball.write_bytes(b"a release's source")
+    url = "https://forge.example/devtrust/releases/download/v1"
+
+    def formula(*arguments, check=True, base=url):
+        return run([SOURCE / ".ci/homebrew-formula.sh", *arguments], check=check, variables={"DEVTRUST_RELEASE_URL": base})
+
+    text = formula(version, tarball).stdout
+    own = FORMULA.read_text()
+    assert f'  url "{url}/{tarball.name}"\n' in text and f'  sha256 "{hashlib.sha256(tarball.read_bytes()).hexdigest()}"\n' in text
+    changed = [line for line in text.splitlines() if line not in own.splitlines()]
+    assert len(changed) == 2 and text.startswith("class Devtrust < Formula\n")
+    assert f'  url "https://devtrust.invalid/devtrust-{version}.tar.gz"\n' in own, "the repository's own is nobody's"
+    (folder / "other.tar.gz").write_bytes(b"")
+    for arguments in (("9.9.9", tarball), ("v" + version, tarball), (version, folder / "other.tar.gz"), (version, folder / "none" / tarball.name)):
+        assert formula(*arguments, check=False).returncode != 0, arguments
+    assert formula(version, tarball, check=False, base="https://forge.example/a|b").returncode != 0
 
 
 def test_the_scripts_for_windows_say_one_line_and_end_as_they_say():
