@@ -30,7 +30,7 @@ if [[ $("$curl" --version) != *OpenSSL/3* ]]; then
   exit 1
 fi
 for key in rsa ec; do
-  work=$(mktemp -d)
+  work=$(cd -- "$(mktemp -d)" && pwd -P)
   "$here/macos-keychain.sh" "$work" "$key" "$prefix/bin/devtrust" "$curl"
   DEVTRUST_CONFIG=$work/config.toml "$prefix/bin/devtrust" pem -o "$work/device"
   "$openssl" req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \

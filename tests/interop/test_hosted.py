@@ -11,6 +11,7 @@ import tarfile
 import pytest
 import yaml
 
+from keyholder import CLIENT
 from programs import run
 
 SOURCE = pathlib.Path(os.environ["DEVTRUST_SOURCE"])
@@ -95,6 +96,27 @@ def test_homebrew_has_the_same_names_everywhere():
     assert set(needed) == homebrew_packages("build") and len(needed) == len(set(needed))
 
 
+def test_every_script_is_used():
+    scripts = {path.name: path.read_text() for path in (SOURCE / ".ci").glob("*.sh")}
+    for name in scripts:
+        assert any(name in text for other, text in {"": TEXT, **scripts}.items() if other != name), name
+
+
+def test_dev_says_what_macos_needs():
+    """Functions, since it looks for programs in the system's own folders first."""
+    there = ("uname() { echo Darwin; }; brew() { case $* in *--installed\\ fmt) ;; *--installed*) return 1 ;; *) echo /homebrew ;; esac; }; "
+             "export -f uname brew; ")
+
+    def dev(command):
+        return run(["bash", "-c", f"{there}{SOURCE}/dev {command}"], check=False).stdout
+
+    for command, purposes in (("build", ["build"]), ("test", ["build", "test"]), ("install --prefix /nowhere", ["build"])):
+        said = re.fullmatch(r"dev: needed from Homebrew: brew install (.*)\n", dev(command))
+        assert set(said[1].split()) == {package for purpose in purposes for package in homebrew_packages(purpose)} - {"fmt"}
+    assert dev("lint") == "dev: on macOS there are only build, test and install\n"
+    assert "Homebrew" in dev("help")
+
+
 def on_macos():
     """Scripts that macOS' own bash runs, which is 3.2."""
     return [SOURCE / "dev", *sorted((SOURCE / ".ci").glob("macos-*.sh"))]
@@ -133,6 +155,8 @@ def stand_ins(folder):
     for formula, program in (("openssl@3", "openssl"), ("curl", "curl")):
         (place / formula / "bin").mkdir(parents=True)
         (place / formula / "bin" / program).symlink_to(shutil.which(program))
+    (place / "p11-kit/lib/pkcs11").mkdir(parents=True)
+    (place / "p11-kit/lib/pkcs11" / CLIENT.name).symlink_to(CLIENT)
     return place
 
 
@@ -146,19 +170,22 @@ def installed(folder, programs, provider_conf):
     return prefix
 
 
-@pytest.mark.parametrize("script, user", [("macos-commit.sh", "devtrust-smimesign"), ("macos-curl.sh", "curl")])
-def test_the_scripts_for_macos_do_what_they_say_with_stand_ins(folder, stand_ins, installed, script, user):
+@pytest.mark.parametrize("script, users", [
+    ("macos-commit.sh", [["devtrust", "devtrust-smimesign"], ["devtrust-keyholder"]]), ("macos-curl.sh", [["devtrust", "curl"]])])
+def test_the_scripts_for_macos_do_what_they_say_with_stand_ins(folder, stand_ins, installed, script, users):
     (folder / "tmp").mkdir(mode=0o700)
-    said = run([SOURCE / ".ci" / script, installed], variables={"PATH": f"{stand_ins}:{os.environ['PATH']}", "TMPDIR": folder / "tmp"}).stdout
+    variables = {"PATH": f"{stand_ins}:{os.environ['PATH']}", "TMPDIR": folder / "tmp"}
+    said = run([SOURCE / ".ci" / script, installed], variables=variables).stdout
     for key in ("rsa", "ec"):
-        assert re.search(rf"^.*the keychain's {key} key.*: (let in|good by git and by OpenSSL)$", said, re.M), said
+        assert len(re.findall(rf"the keychain's {key} key.*: (?:let in|good by git and by OpenSSL)$", said, re.M)) == len(users), said
     calls = (stand_ins / "said").read_text().splitlines()
-    assert [call.split()[0] for call in calls] == 2 * ["create-keychain", "set-keychain-settings", "unlock-keychain", "import",
-                                                      "set-key-partition-list", "delete-keychain"]
-    for call in (call for call in calls if call.startswith("import ")):
-        assert " -x " in call and " -A" not in call and call.count(" -T ") == 2 and call.endswith(f"/bin/{user}")
-    for call in (call for call in calls if call.startswith("set-key-partition-list ")):
-        assert len(re.findall(r",cdhash:[0-9a-f]{40}", call)) == 2
+    assert [call.split()[0] for call in calls] == 2 * len(users) * [
+        "create-keychain", "set-keychain-settings", "unlock-keychain", "import", "set-key-partition-list", "delete-keychain"]
+    imported = [call for call in calls if call.startswith("import ")]
+    assert all(" -x " in call and " -A" not in call for call in imported)
+    assert [[pathlib.Path(path).name for path in re.findall(r" -T (\S+)", call)] for call in imported] == 2 * users
+    partitions = [call for call in calls if call.startswith("set-key-partition-list ")]
+    assert [len(re.findall(r",cdhash:[0-9a-f]{40}", call)) for call in partitions] == 2 * [len(names) for names in users]
     assert not list((folder / "tmp").iterdir()), "nothing is left behind"
 
 
