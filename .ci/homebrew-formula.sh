@@ -15,7 +15,7 @@ fail() {
 [[ $version =~ ^[0-9]+(\.[0-9]+)+$ ]] || fail "this is no version: $version"
 grep -q "^project(devtrust VERSION $version " "$top/CMakeLists.txt" || fail "CMakeLists.txt has another version than $version"
 [[ $(basename "$tarball") == "devtrust-$version.tar.gz" ]] || fail "Homebrew reads the version from the name: devtrust-$version.tar.gz"
-[[ $base =~ ^https://[A-Za-z0-9./_-]+$ ]] || fail "this is no address: $base"
+[[ $base =~ ^(https|file)://[A-Za-z0-9./_-]+$ ]] || fail "this is no address: $base"
 hash=$(openssl dgst -sha256 -r "$tarball" | cut -d ' ' -f 1)
 sed -e '/^# Homebrew.s formula/d' -e "s|^  url \".*\"\$|  url \"$base/devtrust-$version.tar.gz\"|" \
   -e "s|^  sha256 \".*\"\$|  sha256 \"$hash\"|" "$top/packaging/homebrew/devtrust.rb"

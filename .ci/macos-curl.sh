@@ -37,6 +37,7 @@ for key in rsa ec; do
     -keyout "$work/server.key" -out "$work/server.pem" 2>"$work/req.log"
 
   # It chooses a port, says which, and shows whoever connects what certificate it saw.
+  : >"$work/server.log"
   "$openssl" s_server -accept 127.0.0.1:0 -cert "$work/server.pem" -key "$work/server.key" -CAfile "$work/root.pem" \
     -Verify 3 -verify_return_error -www >"$work/server.log" 2>&1 </dev/null &
   server=$!

@@ -272,7 +272,25 @@ def test_the_formula_is_filled_in_for_a_release(folder):
     (folder / "other.tar.gz").write_bytes(b"")
     for arguments in (("9.9.9", tarball), ("v" + version, tarball), (version, folder / "other.tar.gz"), (version, folder / "none" / tarball.name)):
         assert formula(*arguments, check=False).returncode != 0, arguments
-    assert formula(version, tarball, check=False, base="https://forge.example/a|b").returncode != 0
+    for base in ("https://forge.example/a|b", "http://forge.example/a"):
+        assert formula(version, tarball, check=False, base=base).returncode != 0, base
+
+
+def test_homebrew_gets_the_formula_in_a_tap(folder, stand_ins):
+    """In a small repository of its own, since the script makes files below build/."""
+    copy = folder / "devtrust"
+    for path in (".ci/macos-formula.sh", ".ci/homebrew-formula.sh", "packaging/homebrew/devtrust.rb", "CMakeLists.txt"):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SOURCE / path, copy / path)
+    for command in (["init", "--quiet"], ["add", "."], ["-c", "user.name=Alice", "-c", "user.email=alice@example.com", "commit", "--quiet", "-m", "All"]):
+        run(["git", "-C", copy, *command], home=folder)
+    (stand_ins / "brew").write_text(f'#!/bin/sh\necho "$*" >>{stand_ins}/said\n[ "$1" = --repository ] && echo {folder}/tap || true\n')
+    run([copy / ".ci/macos-formula.sh"], home=folder, variables={"PATH": f"{stand_ins}:{os.environ['PATH']}"})
+    assert (stand_ins / "said").read_text().splitlines() == [
+        "tap-new --no-git local/devtrust", "--repository local/devtrust", "install local/devtrust/devtrust", "test local/devtrust/devtrust"]
+    url = re.search(r'^  url "file://(.*)"$', (folder / "tap/Formula/devtrust.rb").read_text(), re.M)[1]
+    with tarfile.open(url) as source:
+        assert f"{source.getnames()[0]}/CMakeLists.txt" in source.getnames()
 
 
 def test_the_scripts_for_windows_say_one_line_and_end_as_they_say():
