@@ -27,8 +27,6 @@ class Devtrust < Formula
     system "cmake", "-S", ".", "-B", "build", "-G", "Ninja", *args, *std_cmake_args
     system "cmake", "--build", "build"
     system "cmake", "--install", "build"
-    # The folder of this version goes with the next one.
-    inreplace Dir[share/"devtrust/{java,launchd,openssl,p11-kit}/*"], prefix, opt_prefix, audit_result: false
   end
 
   def caveats
