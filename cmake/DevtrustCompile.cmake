@@ -55,7 +55,7 @@ if(WIN32)
   if(MINGW)
     target_link_options(devtrust_options INTERFACE -fstack-protector-strong)  # its functions are in a library of their own
   endif()
-else()
+elseif(NOT APPLE)
   target_compile_options(devtrust_options INTERFACE -fno-plt)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

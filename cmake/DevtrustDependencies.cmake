@@ -32,7 +32,7 @@ devtrust_header_library(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp)
 add_library(devtrust_expected INTERFACE)
 target_include_directories(devtrust_expected SYSTEM INTERFACE "${EXPECTED_INCLUDE_DIR}")
 
-if(NOT WIN32)
+if(DEVTRUST_SYSTEM STREQUAL linux)
   # SQLite is opened with dlopen when an NSS store is read: only its header is needed here.
   find_path(SQLITE3_INCLUDE_DIR sqlite3.h REQUIRED)
 endif()

@@ -1,7 +1,22 @@
+# How modules' files end. OpenSSL looks for .dylib on macOS, where CMake would call modules .so.
+if(APPLE)
+  set(DEVTRUST_MODULE_SUFFIX .dylib)
+else()
+  set(DEVTRUST_MODULE_SUFFIX "${CMAKE_SHARED_MODULE_SUFFIX}")
+endif()
+
 # A module that other people's programs load: their configurations hold its file's name, so it has no prefix and no
-# version. It exports what `exports`, without its suffix, lists (.map for ELF, .def for Windows) and nothing else.
+# version. It exports what `exports`, without its suffix, lists (.map for ELF, .exp for macOS, .def for Windows) and nothing
+# else.
 function(devtrust_link_module target exports)
-  set_target_properties(${target} PROPERTIES PREFIX "" LINKER_LANGUAGE CXX)
+  set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX "${DEVTRUST_MODULE_SUFFIX}" LINKER_LANGUAGE CXX)
+  if(APPLE)
+    # Its linker binds our names to our functions by itself, and has no nodelete: library_darwin.cc stands for that.
+    set_target_properties(${target} PROPERTIES LINK_DEPENDS "${exports}.exp")
+    target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/identity/library_darwin.cc")
+    target_link_options(${target} PRIVATE "LINKER:-exported_symbols_list,${exports}.exp" LINKER:-dead_strip)
+    return()
+  endif()
   if(WIN32)
     set_target_properties(${target} PROPERTIES LINK_DEPENDS "${exports}.def")
     target_sources(${target} PRIVATE "${exports}.def" "${PROJECT_SOURCE_DIR}/identity/library_windows.cc")
