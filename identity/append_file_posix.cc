@@ -35,7 +35,7 @@ Result<AppendFile> AppendFile::open(const std::string& path) {
   if (status.st_uid != 0 && status.st_uid != geteuid()) {
     return fail(ErrorCode::kAccessDenied, "it belongs to another user");
   }
-  file.volume_ = status.st_dev;
+  file.volume_ = static_cast<std::uint64_t>(status.st_dev);
   file.file_ = status.st_ino;
   return file;
 }
@@ -63,8 +63,8 @@ Result<void> AppendFile::write(std::string_view line) const {
 bool AppendFile::usable() const {
   if (!owned_) return true;
   struct stat status {};
-  return fstat(descriptor_of(handle_), &status) == 0 && status.st_dev == volume_ && status.st_ino == file_ &&
-         status.st_nlink > 0;
+  return fstat(descriptor_of(handle_), &status) == 0 && static_cast<std::uint64_t>(status.st_dev) == volume_ &&
+         status.st_ino == file_ && status.st_nlink > 0;
 }
 
 }  // namespace devtrust

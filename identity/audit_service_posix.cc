@@ -2,11 +2,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "identity/audit_service.h"
+#include "identity/audit_socket.h"
 #include "identity/process.h"
 
 namespace devtrust {
@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::string_view kSyslog = "syslog:";
 constexpr std::string_view kJournal = "journal:";
-constexpr std::array kServices{kSyslog, kJournal};
-constexpr const char* kSyslogSocket = "/dev/log";
 constexpr const char* kJournalSocket = "/run/systemd/journal/socket";
 
 Result<void> send_to(const std::string& socket_path, const std::optional<std::string>& datagram) {
@@ -30,20 +28,18 @@ Result<void> send_to(const std::string& socket_path, const std::optional<std::st
     return failed();
   }
   std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
-  const int out = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int out = open_audit_socket();
   if (out < 0) return failed();
   const auto* to = reinterpret_cast<const sockaddr*>(&address);
-  const bool done = !datagram ? connect(out, to, sizeof address) == 0
-                              : sendto(out, datagram->data(), datagram->size(), MSG_NOSIGNAL, to, sizeof address) ==
-                                    static_cast<ssize_t>(datagram->size());
+  const bool done = !datagram
+                        ? connect(out, to, sizeof address) == 0
+                        : send_datagram(out, *datagram, to, sizeof address) == static_cast<ssize_t>(datagram->size());
   auto result = done ? Result<void>() : failed();
   close(out);
   return result;
 }
 
 }  // namespace
-
-std::span<const std::string_view> audit_services() { return kServices; }
 
 Result<void> send_to_audit_service(const std::string& destination, const std::optional<std::string>& line) {
   const bool syslog = destination.starts_with(kSyslog);

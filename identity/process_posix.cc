@@ -3,22 +3,13 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <pwd.h>
-#include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <string_view>
 #include <vector>
 
 namespace devtrust {
-
-bool raised_privileges() {
-  // AT_SECURE also tells of file capabilities and of security modules.
-  return getauxval(AT_SECURE) != 0 || getuid() != geteuid() || getgid() != getegid();
-}
 
 std::string environment(const char* name) {
   const char* value = raised_privileges() ? nullptr : std::getenv(name);
@@ -58,14 +49,6 @@ std::string expand_home(const std::string& path) {
   return home.empty() ? path : home + path.substr(1);
 }
 
-std::string program_name() {
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
-  const std::string_view program =
-      length > 0 ? std::string_view(path.data(), static_cast<std::size_t>(length)) : program_invocation_short_name;
-  return std::string(program.substr(program.rfind('/') + 1));
-}
-
 std::string own_file() {
   static const char anchor = 0;
   Dl_info self{};
@@ -74,7 +57,6 @@ std::string own_file() {
 
 std::string user_id() { return std::to_string(getuid()); }
 std::uint32_t process_id() { return static_cast<std::uint32_t>(getpid()); }
-std::uint64_t thread_id() { return static_cast<std::uint64_t>(syscall(SYS_gettid)); }
 
 NoCancellation::NoCancellation() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
 NoCancellation::~NoCancellation() { pthread_setcancelstate(before_, nullptr); }

@@ -25,7 +25,7 @@ Result<Peer> peer_of(int socket) {
   if (getsockopt(socket, SOL_LOCAL, LOCAL_PEERTOKEN, &token, &size) != 0) return peer;
   peer.process = audit_token_to_pid(token);
   std::array<char, PROC_PIDPATHINFO_MAXSIZE> path{};
-  const int length = proc_pidpath_audittoken(&token, path.data(), path.size());
+  const int length = proc_pidpath_audittoken(&token, path.data(), static_cast<std::uint32_t>(path.size()));
   if (length > 0) peer.program.assign(path.data(), static_cast<std::size_t>(length));
   return peer;
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "backends/file/file_times.h"
 #include "backends/file/watched_file.h"
 
 namespace devtrust {
@@ -54,8 +55,8 @@ Result<WatchedFile> read_watched(const std::string& path, std::uint64_t limit) {
 FileStamp stamp_of(const std::string& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) return {};
-  const std::int64_t modified = nanoseconds(status.st_mtim);
-  const std::int64_t changed = nanoseconds(status.st_ctim);
+  const std::int64_t modified = nanoseconds(modified_at(status));
+  const std::int64_t changed = nanoseconds(changed_at(status));
   return {
       {status.st_ino ^ (static_cast<std::uint64_t>(status.st_dev) << 32U), static_cast<std::uint64_t>(status.st_size),
        static_cast<std::uint64_t>(modified), static_cast<std::uint64_t>(changed)},
