@@ -21,7 +21,7 @@ void* find_symbol(void* library, const char* name) { return dlsym(library, name)
 void set_environment(const std::string& name, const std::string& value) { setenv(name.c_str(), value.c_str(), 1); }
 
 std::size_t open_handles() {
-  const std::filesystem::directory_iterator all("/proc/self/fd");
+  const std::filesystem::directory_iterator all("/dev/fd");
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 

@@ -18,5 +18,6 @@ void configure(BuiltStore& built, const std::string& text);
 
 /// The operating system's own stores, and the judges that it has.
 std::vector<Store> system_stores();
+std::vector<Store> keychain_stores();
 
 }  // namespace devtrust::testing

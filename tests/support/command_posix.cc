@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -18,7 +19,7 @@ TempDir::TempDir() {
   const char* parent = std::getenv("TMPDIR");
   std::string pattern = std::string(parent != nullptr ? parent : "/tmp") + "/devtrust-test-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error(pattern + ": " + std::strerror(errno));
-  path_ = pattern;
+  path_ = std::filesystem::canonical(pattern);  // macOS' own is below a link
 }
 
 void make_private(const std::filesystem::path& path) {
@@ -27,7 +28,8 @@ void make_private(const std::filesystem::path& path) {
 
 CommandResult run(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment) {
   std::array<int, 2> output{};
-  if (pipe2(output.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2: " + std::string(std::strerror(errno)));
+  if (pipe(output.data()) != 0) throw std::runtime_error("pipe: " + std::string(std::strerror(errno)));
+  for (const int end : output) fcntl(end, F_SETFD, FD_CLOEXEC);
 
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {

@@ -1,4 +1,4 @@
-// Keychains as Security.framework's double reads them (security_double/double.h).
+// Keychains: files as Security.framework's double reads them (security_double/double.h), on macOS its own.
 #pragma once
 
 #include <string>
@@ -8,10 +8,14 @@
 
 namespace devtrust::testing {
 
-/// One keychain's file; written anew, and renamed into its place, at each change.
+/// One keychain's file. Of the double's: written anew, and renamed into its place, at each change. macOS' own is
+/// deleted with this object, and takes no settings.
 class KeychainFile {
  public:
   explicit KeychainFile(std::filesystem::path path);
+  ~KeychainFile();
+  KeychainFile(const KeychainFile&) = delete;
+  KeychainFile& operator=(const KeychainFile&) = delete;
   /// The leaf, its key and its issuers.
   void add(const Leaf& leaf);
   void add_certificate(const std::filesystem::path& pem);
@@ -21,6 +25,8 @@ class KeychainFile {
   void remove(const Leaf& leaf);
   /// In place of those before.
   void set(std::vector<std::string> settings);
+  /// A search in this one gives the other's items, too, where that can be brought about.
+  void search_also(const KeychainFile& other);
   const std::filesystem::path& path() const { return path_; }
 
  private:

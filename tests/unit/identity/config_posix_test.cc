@@ -18,17 +18,6 @@ using testing::read_file;
 using testing::refusal;
 using testing::Variable;
 
-TEST(Config, SaysWhatThisSystemHas) {
-  EXPECT_EQ(refusal("trace = \"trace.log\"\n"), "c.toml:1:9: trace must be a path that begins with / or ~/");
-  EXPECT_EQ(refusal("audit = \"eventlog:\"\n"),
-            "c.toml:1:9: eventlog: is for another operating system: expected a file or syslog: or journal:");
-  for (const std::string log : {"syslog:", "journal:"}) {
-    const auto config = parse_config("audit = \"" + log + "\"\n", "c.toml");
-    ASSERT_TRUE(config) << config.error().message;
-    EXPECT_EQ(config->audit, log);
-  }
-}
-
 TEST(Config, TheInstalledExampleIsTheDefaultAndItsExamplesAreGood) {
   const std::string example = read_file(fs::path(DEVTRUST_SOURCE) / "conf" / "config.toml");
   const auto defaults = parse_config(example, "c.toml");

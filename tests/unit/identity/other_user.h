@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <string>
 
 #include "tests/support/command.h"
+#include "tests/support/this_program.h"
 
 namespace devtrust::testing {
 
@@ -15,7 +15,7 @@ namespace devtrust::testing {
 inline bool as_root() {
   if (geteuid() == 0) return true;
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  must_run({"sudo", "-n", std::filesystem::read_symlink("/proc/self/exe").string(),
+  must_run({"sudo", "-n", this_program().string(),
             "--gtest_filter=" + std::string(test->test_suite_name()) + '.' + test->name()});
   return false;
 }

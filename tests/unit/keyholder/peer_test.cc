@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
+
+#include "tests/support/this_program.h"
 
 namespace devtrust::keyholder {
 namespace {
@@ -18,7 +19,7 @@ TEST(PeerTest, NamesUserProcessAndProgram) {
   ASSERT_TRUE(peer);
   EXPECT_EQ(peer->user, getuid());
   EXPECT_EQ(peer->process, getpid());
-  EXPECT_EQ(peer->program, std::filesystem::read_symlink("/proc/self/exe"));
+  EXPECT_EQ(peer->program, devtrust::testing::this_program());
   for (const int end : ends) close(end);
 }
 

@@ -1,4 +1,4 @@
-// Windows' own stores have no password: a key's file may have one.
+// Neither Windows' own stores nor keychains have a password that a program gives: a key's file may have one.
 #include "tests/provider/locked_store.h"
 #include "tests/support/pki.h"
 

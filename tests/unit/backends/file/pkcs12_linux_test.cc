@@ -1,4 +1,4 @@
-// PKCS#12 files of NSS's tools, which POSIX's systems have.
+// PKCS#12 files of NSS's tools, which Linux has.
 #include "tests/unit/backends/file/pkcs12_fixture.h"
 
 namespace devtrust {

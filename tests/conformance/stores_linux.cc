@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "tests/conformance/store_builders.h"
-#include "tests/support/keychain_file.h"
 
 namespace devtrust::testing {
 namespace {
@@ -63,67 +62,6 @@ void build_nss_mixed(BuiltStore& built) {
   database.import(built.leaf);
   configure(built, nss_store(database.folder()));
   built.untouched = database.folder();
-}
-
-void configure_keychain(BuiltStore& built, const std::string& text) {
-  configure(built, text);
-  built.module_path = DEVTRUST_KEYCHAIN_MODULE;
-}
-
-KeychainFile new_keychain(BuiltStore& built) {
-  KeychainFile keychain(built.folder / "Keychains/test.keychain-db");
-  configure_keychain(built, "[[store]]\nkind = \"keychain\"\npath = \"" + keychain.path().string() + "\"\n");
-  return keychain;
-}
-
-void build_keychain(BuiltStore& built) {
-  new_keychain(built).add(make_leaf(built));
-  built.untouched = built.folder / "Keychains";
-}
-
-/// A former identity beside the current one, as between two steps of a renewal.
-void build_keychain_renewed(BuiltStore& built) {
-  KeychainFile keychain = new_keychain(built);
-  Pki& pki = make_pki(built);
-  keychain.add(pki.issue({.key = built.store->key,
-                          .common_name = "JumpCloud Device Trust Certificate – OLD",
-                          .valid_from_days = -20,
-                          .valid_to_days = 10}));
-  built.leaf = pki.issue({.key = built.store->key, .valid_from_days = -6, .valid_to_days = 24});
-  keychain.add(built.leaf);
-  built.untouched = built.folder / "Keychains";
-}
-
-/// Other people's certificates and keys, an expired identity, certificates without a key, and another keychain's items,
-/// which a search gives as well.
-void build_keychain_mixed(BuiltStore& built) {
-  KeychainFile keychain = new_keychain(built);
-  KeychainFile other(built.folder / "Keychains/other.keychain-db");
-  Pki& pki = make_pki(built);
-  other.add(pki.issue(
-      {.key = "rsa:2048", .common_name = "JumpCloud Device Trust Certificate – ELSEWHERE", .valid_from_days = -1}));
-  keychain.set({"also " + other.path().string()});
-  keychain.add(pki.issue({.key = "rsa:2048",
-                          .common_name = "JumpCloud Device Trust Certificate – EXPIRED",
-                          .valid_from_days = -60,
-                          .valid_to_days = -30}));
-  Pki strangers(built.folder / "strangers", "ec:P-256", "A company's root", "A company's intermediate");
-  keychain.add(strangers.issue({.key = "ec:P-256", .common_name = "A person"}));
-  keychain.add_certificate(strangers.issue({.key = "ec:P-256", .common_name = "A server"}).certificate);
-  keychain.add_certificate(
-      pki.issue({.key = "ec:P-256", .common_name = "JumpCloud Device Trust Certificate – KEYLESS"}).certificate);
-  built.leaf = pki.issue({.key = built.store->key});
-  keychain.add(built.leaf);
-  built.untouched = built.folder / "Keychains";
-}
-
-/// The agent's keychain, found without a configuration.
-void build_keychain_usual(BuiltStore& built) {
-  KeychainFile keychain(built.folder / "home/Library/Keychains/jumpcloud-device-trust-keychain-db");
-  keychain.add(make_leaf(built));
-  configure_keychain(built, "");
-  built.environment["HOME"] = (built.folder / "home").string();
-  built.untouched = built.folder / "home";
 }
 
 /// A token of SoftHSM's with the leaf and its key, and the issuers, too, where they are wanted.
@@ -234,7 +172,7 @@ bool answers(const fs::path& socket_path) {
 }  // namespace
 
 std::vector<Store> system_stores() {
-  return {
+  std::vector<Store> stores{
       {"nss_rsa", Owner::kOurs, "rsa:2048", "", build_nss},
       {"nss_rsa_password", Owner::kOurs, "rsa:2048", kPassword, build_nss, true},
       {"nss_rsa_pin_source", Owner::kOurs, "rsa:2048", "", build_nss_with_pin_source},
@@ -244,13 +182,6 @@ std::vector<Store> system_stores() {
       {"nss_p521", Owner::kOurs, "ec:P-521", "", build_nss},
       {"nss_renewed", Owner::kOurs, "ec:P-256", "", build_nss_renewed},
       {"nss_mixed", Owner::kOurs, "rsa:2048", "", build_nss_mixed},
-      {"keychain_rsa", Owner::kOurs, "rsa:2048", "", build_keychain, false, KeptBy::kKeychain},
-      {"keychain_p256", Owner::kOurs, "ec:P-256", "", build_keychain, true, KeptBy::kKeychain},
-      {"keychain_p384", Owner::kOurs, "ec:P-384", "", build_keychain, false, KeptBy::kKeychain},
-      {"keychain_p521", Owner::kOurs, "ec:P-521", "", build_keychain, false, KeptBy::kKeychain},
-      {"keychain_renewed", Owner::kOurs, "rsa:2048", "", build_keychain_renewed, false, KeptBy::kKeychain},
-      {"keychain_mixed", Owner::kOurs, "rsa:2048", "", build_keychain_mixed, false, KeptBy::kKeychain},
-      {"keychain_usual", Owner::kOurs, "ec:P-256", "", build_keychain_usual, false, KeptBy::kKeychain},
 #ifndef DEVTRUST_SANITIZED  // the judges are not instrumented: they judge the suite, and that once
       {"token_softhsm_rsa", Owner::kOurs, "rsa:2048", "", build_token_softhsm, false, KeptBy::kSoftHsm},
       {"token_softhsm_p256_password", Owner::kOurs, "ec:P-256", kPassword, build_token_softhsm, true, KeptBy::kSoftHsm},
@@ -264,6 +195,9 @@ std::vector<Store> system_stores() {
       {"softokn_p256_password", Owner::kSoftokn, "ec:P-256", kPassword, build_softokn},
 #endif
   };
+  const std::vector<Store> keychains = keychain_stores();
+  stores.insert(stores.end(), keychains.begin(), keychains.end());
+  return stores;
 }
 
 std::string nss_store(const fs::path& path, const std::string& more) {

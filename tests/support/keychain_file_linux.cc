@@ -9,6 +9,8 @@ KeychainFile::KeychainFile(std::filesystem::path path) : path_(std::move(path)) 
   write();
 }
 
+KeychainFile::~KeychainFile() = default;
+
 void KeychainFile::put(const std::filesystem::path& pem) {
   std::string item = read_file(pem);
   if (std::ranges::find(items_, item) == items_.end()) items_.push_back(std::move(item));
@@ -38,6 +40,8 @@ void KeychainFile::set(std::vector<std::string> settings) {
   settings_ = std::move(settings);
   write();
 }
+
+void KeychainFile::search_also(const KeychainFile& other) { set({"also " + other.path().string()}); }
 
 void KeychainFile::write() const {
   std::string text = "keychain\n";
