@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/conformance/host.h"
 #include "tests/conformance/sturdy.h"
 
 namespace devtrust::testing {
@@ -127,6 +128,29 @@ TEST_P(SturdyForksOfKeychains, AChildIsToldWhyItHasNoKey) {
             }),
             0);
   EXPECT_THAT(sign_once(signature), ok()) << "the parent did not notice";
+}
+
+/// The parent has done no more than load it.
+TEST_P(SturdyForksOfKeychains, AChildIsToldWhereTheParentCalledNothing) {
+  const TempDir folder;
+  const std::filesystem::path copy = folder / "module.so";  // one that nobody has called yet
+  std::filesystem::copy_file(built_->module_path, copy);
+  void* const library = load_library(copy.string());
+  EXPECT_EQ(in_child([&] {
+              const auto get = reinterpret_cast<CK_C_GetFunctionList>(find_symbol(library, "C_GetFunctionList"));
+              CK_FUNCTION_LIST* functions = nullptr;
+              if (get(&functions) != CKR_OK) return 1;
+              InitArguments arguments(built_->init_string);
+              if (functions->C_Initialize(&arguments) != CKR_OK) return 2;
+              CK_SLOT_ID slot = 0;
+              CK_ULONG count = 1;
+              if (functions->C_GetSlotList(CK_TRUE, &slot, &count) != CKR_OK || count != 1) return 3;
+              CK_SLOT_INFO info{};
+              if (functions->C_GetSlotInfo(slot, &info) != CKR_OK) return 4;
+              return unpadded(info.slotDescription).find("forked") != std::string::npos ? 0 : 5;
+            }),
+            0);
+  unload_library(library);
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, SturdyForksOfKeychains, ::testing::ValuesIn(stores_that([](const Store& store) {
