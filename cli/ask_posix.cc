@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/select.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 
 #include "cli/ask.h"
 #include "cli/output.h"
+#include "cli/pipe.h"
 
 namespace devtrust::cli {
 namespace {
@@ -51,8 +53,8 @@ class Pinentry {
   Pinentry() {
     std::array<int, 2> to{};
     std::array<int, 2> from{};
-    if (pipe2(to.data(), O_CLOEXEC) != 0) return;
-    if (pipe2(from.data(), O_CLOEXEC) != 0) {
+    if (!open_pipe(to)) return;
+    if (!open_pipe(from)) {
       close(to[0]);
       close(to[1]);
       return;
@@ -183,12 +185,16 @@ class Interruptible {
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;
 
-  /// Whether there is something to read, rather than a signal or an error.
+  /// Whether there is something to read, rather than a signal or an error. By pselect, since macOS' poll takes no
+  /// terminals.
   bool wait_for_input(int descriptor) const {
-    pollfd input{descriptor, POLLIN, 0};
+    if (descriptor >= FD_SETSIZE) return false;
     int ready = 0;
     do {
-      ready = ppoll(&input, 1, nullptr, &mask_before_);
+      fd_set input;
+      FD_ZERO(&input);
+      FD_SET(descriptor, &input);
+      ready = pselect(descriptor + 1, &input, nullptr, nullptr, nullptr, &mask_before_);
     } while (ready < 0 && errno == EINTR && interrupted == 0);
     return ready > 0;
   }

@@ -13,13 +13,13 @@ int open_to_read(const std::string& path) { return open(path.c_str(), O_RDONLY |
 
 int create_file(const std::string& path, Mode mode) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (file >= 0) fchmod(file, mode);  // whatever the umask takes away
+  if (file >= 0) fchmod(file, static_cast<mode_t>(mode));  // whatever the umask takes away
   return file;
 }
 
 int create_unique_file(std::string& path, Mode mode) {
   const int file = mkostemp(path.data(), O_CLOEXEC);
-  if (file >= 0) fchmod(file, mode);
+  if (file >= 0) fchmod(file, static_cast<mode_t>(mode));
   return file;
 }
 
@@ -32,7 +32,7 @@ bool replace_file_by(const std::string& path, const std::string& successor) {
 bool renew_file_by(const std::string& path, const std::string& successor) { return replace_file_by(path, successor); }
 bool remove_file(const std::string& path) { return unlink(path.c_str()) == 0; }
 
-bool make_folder(const std::string& path, Mode mode) { return mkdir(path.c_str(), mode) == 0; }
+bool make_folder(const std::string& path, Mode mode) { return mkdir(path.c_str(), static_cast<mode_t>(mode)) == 0; }
 bool make_unique_folder(std::string& path) { return mkdtemp(path.data()) != nullptr; }
 void share_folder(const std::string& path) { chmod(path.c_str(), 0755); }
 bool remove_folder(const std::string& path) { return rmdir(path.c_str()) == 0; }

@@ -11,7 +11,10 @@
 #include <cstring>
 
 #include "cli/exec_pointers.h"
+#include "cli/pipe.h"
 #include "cli/subprocess.h"
+
+extern "C" char** environ;  // NOLINT(readability-redundant-declaration): no header of macOS declares it
 
 namespace devtrust::cli {
 namespace {
@@ -20,7 +23,7 @@ constexpr std::size_t kMaxErrors = 65536;
 
 class Pipe {
  public:
-  Pipe() { open_ = pipe2(ends_.data(), O_CLOEXEC) == 0; }
+  Pipe() { open_ = open_pipe(ends_); }
   ~Pipe() {
     close_end(0);
     close_end(1);
@@ -51,7 +54,7 @@ void exchange(Pipe& input, std::string_view given, Pipe& output, Pipe& errors, E
       waiting[2].fd = -1;
       input.close_end(1);
     }
-    if (poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return;
+    if (poll(waiting.data(), static_cast<nfds_t>(waiting.size()), -1) < 0 && errno != EINTR) return;
     if (waiting[2].fd >= 0 && waiting[2].revents != 0) {
       const ssize_t written = write(input.writing(), given.data(), given.size());
       if (written > 0) given.remove_prefix(static_cast<std::size_t>(written));
