@@ -149,7 +149,10 @@ class Examination {
     auto audited = device.audit->record("sign", identity, "doctor");
     if (!audited) return lines_.problem(profile, audited.error().message);
     const auto length = identity.key->sign(scheme, input, signature);
-    if (!length) return lines_.problem(profile, "the key does not sign: " + length.error().message);
+    if (!length) {
+      return lines_.problem(profile, "the key does not sign: " + length.error().message,
+                            length.error().code == ErrorCode::kAccessDenied ? kRefusedKey : "");
+    }
     if (!key.verify(scheme, input, ByteView(signature).first(*length))) {
       return lines_.problem(profile, "what the key signs does not verify with its certificate",
                             "have the agent enrol the device again");
@@ -208,15 +211,16 @@ class Examination {
   void examine_provider() {
     const auto path = provider_path();
     if (!path) return lines_.problem("provider", path.error().message);
-    const auto listed = cli::run({"openssl", "list", "-providers"});
-    if (!listed) return lines_.off("provider", "the openssl program is not installed, so it was not tried", {});
+    const auto listed = cli::run({openssl_program(), "list", "-providers"});
+    if (!listed)
+      return lines_.off("provider", "the openssl program is not installed, so it was not tried", kHowToGetOpenssl);
     if (listed->code != 0) {
       return lines_.problem("provider", "openssl does not start with its configuration: " + first_line(listed->errors),
                             "see what OPENSSL_CONF, or the system's openssl.cnf, names");
     }
     const std::string folder = text_of(path_of(*path).parent_path());
-    const auto loaded = cli::run(
-        {"openssl", "list", "-providers", "-provider-path", folder, "-provider", "devtrust", "-provider", "default"});
+    const auto loaded = cli::run({openssl_program(), "list", "-providers", "-provider-path", folder, "-provider",
+                                  "devtrust", "-provider", "default"});
     if (!loaded || loaded->code != 0) {
       return lines_.problem("provider",
                             *path + " cannot be loaded" + (loaded ? ": " + first_line(loaded->errors) : std::string()),

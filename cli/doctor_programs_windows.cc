@@ -23,6 +23,8 @@ const char* const kNoStore = "no store that can be looked at holds a certificate
 const char* const kInstallAgain =
     "install the agent again; where the device was removed on purpose, delete the certificate in certmgr.msc";
 
+const char* const kRefusedKey = "";
+
 std::string jumpcloud_folder() {
   const std::string folder = environment("ProgramFiles");
   return text_of(path_of(folder.empty() ? "C:/Program Files" : folder) / "JumpCloud");

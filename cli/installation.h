@@ -1,8 +1,7 @@
-// How the operating system names programs, and where an installation has its parts.
+// How the operating system names programs, and where this one is.
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace devtrust::cli {
 
@@ -13,9 +12,5 @@ std::string own_folder();
 std::string executable(const std::string& path);
 extern const char* const kProgramSuffix;
 extern const char kPathSeparator;  ///< between the folders of PATH
-
-/// Relative to our own folder: in an installation, and in the build tree.
-std::vector<std::string> module_places();
-std::vector<std::string> provider_places();
 
 }  // namespace devtrust::cli

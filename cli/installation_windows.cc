@@ -24,11 +24,4 @@ std::string executable(const std::string& path) {
 const char* const kProgramSuffix = ".exe";
 const char kPathSeparator = ';';
 
-std::vector<std::string> module_places() {
-  return {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-pkcs11.dll", "../lib/devtrust-pkcs11.dll"};
-}
-std::vector<std::string> provider_places() {
-  return {"../" DEVTRUST_LIBDIR "/ossl-modules/devtrust.dll", "../lib/ossl-modules/devtrust.dll"};
-}
-
 }  // namespace devtrust::cli

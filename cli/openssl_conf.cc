@@ -48,6 +48,20 @@ std::string lines_in(const Sections& sections, const std::string& provider) {
 
 }  // namespace
 
+bool has_providers(const std::string& version) {
+  constexpr std::string_view kOpenssl = "OpenSSL ";
+  if (!version.starts_with(kOpenssl)) return false;
+  const std::string number = version.substr(kOpenssl.size());
+  return !number.starts_with("0.") && !number.starts_with("1.");
+}
+
+std::string conf_file_in(const std::string& version) {
+  const std::size_t begin = version.find('"');
+  const std::size_t end = version.find('"', begin + 1);
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  return text_of(path_of(version.substr(begin + 1, end - begin - 1)) / "openssl.cnf");
+}
+
 bool lists_devtrust(const std::string& providers) {
   // On Windows lines end otherwise.
   return providers.find("  devtrust\n") != std::string::npos || providers.find("  devtrust\r\n") != std::string::npos;

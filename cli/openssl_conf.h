@@ -11,6 +11,16 @@ namespace devtrust::cli {
 std::string openssl_conf_file();
 std::string system_openssl_conf();
 
+/// The openssl program to ask, a name or a path: the first on PATH, on macOS the first that has providers. Empty where
+/// there is none; run() says so.
+std::string openssl_program();
+/// What to do for one; empty where the system's packages have it.
+extern const char* const kHowToGetOpenssl;
+/// By what `openssl version` says: not LibreSSL, nor an OpenSSL before 3.
+bool has_providers(const std::string& version);
+/// The configuration in the folder that `openssl version -d` names; empty where it names none.
+std::string conf_file_in(const std::string& version);
+
 /// Whether our provider is active, by what `openssl list -providers` says.
 bool lists_devtrust(const std::string& providers);
 

@@ -38,8 +38,20 @@ std::string installed_path(const std::string& program) {
 
 bool is_installed(const std::string& program) { return !installed_path(program).empty(); }
 
-Result<std::string> module_path() { return part("the PKCS#11 module", module_places()); }
+// Each in an installation, and in the build tree.
+Result<std::string> module_path() {
+  return part("the PKCS#11 module", {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-pkcs11" DEVTRUST_MODULE_SUFFIX,
+                                     "../lib/devtrust-pkcs11" DEVTRUST_MODULE_SUFFIX});
+}
 
-Result<std::string> provider_path() { return part("the OpenSSL provider", provider_places()); }
+Result<std::string> module_path_for_p11_kit() {
+  return part("the PKCS#11 module", {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-p11-kit" DEVTRUST_MODULE_SUFFIX,
+                                     "../lib/devtrust-p11-kit" DEVTRUST_MODULE_SUFFIX});
+}
+
+Result<std::string> provider_path() {
+  return part("the OpenSSL provider", {"../" DEVTRUST_LIBDIR "/ossl-modules/devtrust" DEVTRUST_MODULE_SUFFIX,
+                                       "../lib/ossl-modules/devtrust" DEVTRUST_MODULE_SUFFIX});
+}
 
 }  // namespace devtrust::cli

@@ -19,6 +19,8 @@ bool is_installed(const std::string& program);
 /// The PKCS#11 module and the OpenSSL provider, of the installation (or the build tree) that this program is in.
 Result<std::string> module_path();
 Result<std::string> provider_path();
+/// The module by the name under which p11-kit's users open it (design §6: its chain is trusted). Not on Windows.
+Result<std::string> module_path_for_p11_kit();
 
 /// Another part of it, `what` for people: the first of `candidates` that is there, which are relative to our own
 /// folder.

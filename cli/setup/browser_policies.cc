@@ -218,8 +218,11 @@ Error changed_by_hand(const std::string& path) {
 Result<Plan> plan_firefox_policy_setup(const SetupOptions& options) {
   const auto module = module_path();
   if (!module) return fail(module);
+  const auto files = firefox_policy_files();
+  if (files.empty())
+    return fail(ErrorCode::kNotFound, "Firefox is not installed, and its policies lie in its own folder");
   Plan plan;
-  for (const std::string& path : firefox_policy_files()) {
+  for (const std::string& path : files) {
     const auto before = read_if_there(path);
     if (!before) return fail(before);
     const auto after = with_policies(*before, *module, options.auto_select);

@@ -45,7 +45,10 @@ bool only_newlines(std::string_view text) { return text.find_first_not_of('\n') 
 
 bool NssModule::is_devtrust() const {
   const std::string_view file = std::string_view(library).substr(library.find_last_of("/\\") + 1);
-  return file == "devtrust-pkcs11.so" || file == "devtrust-p11-kit.so" || file == "devtrust-pkcs11.dll";
+  const std::string_view stem = file.substr(0, file.rfind('.'));
+  const std::string_view suffix = file.substr(stem.size());
+  return (stem == "devtrust-pkcs11" || stem == "devtrust-p11-kit") &&
+         (suffix == ".so" || suffix == ".dll" || suffix == ".dylib");
 }
 
 Result<std::vector<NssModule>> nss_modules(std::string_view text) {

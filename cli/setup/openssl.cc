@@ -31,7 +31,7 @@ Result<std::string> without_ours(const std::string& path, const std::optional<st
 Result<void> check_effect(const std::string& path, const std::string& content) {
   const TemporaryFile copy("openssl.cnf", content);
   if (copy.path().empty()) return fail(ErrorCode::kIo, temporary_folder() + " cannot be written to");
-  const auto ended = run({"openssl", "list", "-providers"}, {}, {{"OPENSSL_CONF", copy.path()}});
+  const auto ended = run({openssl_program(), "list", "-providers"}, {}, {{"OPENSSL_CONF", copy.path()}});
   if (!ended) return {};  // there is none
   if (ended->code == 0 && lists_devtrust(ended->output)) return {};
   const std::string reason = ended->errors.substr(0, ended->errors.find('\n'));

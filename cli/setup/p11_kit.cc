@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/programs.h"
+#include "cli/setup/system_folders.h"
 #include "identity/process.h"
 
 namespace devtrust::cli {
@@ -12,7 +13,7 @@ const MarkedBlock kBlock("p11-kit");
 
 /// pkcs11.conf(5): a file for each module.
 Result<std::string> module_file(bool system) {
-  if (system) return std::string("/etc/pkcs11/modules/devtrust.module");
+  if (system) return p11_kit_system_folder() + "/modules/devtrust.module";
   if (geteuid() == 0) {
     return fail(ErrorCode::kInvalidArgument,
                 "p11-kit passes over root's own configuration: run this as the user who is to have it, or with "
@@ -21,12 +22,6 @@ Result<std::string> module_file(bool system) {
   if (config_home().empty())
     return fail(ErrorCode::kNotFound, "this user has no home directory, where p11-kit's configuration would be");
   return config_home() + "/pkcs11/modules/devtrust.module";
-}
-
-/// By the name under which p11-kit's users open it (design §6: its chain is trusted).
-Result<std::string> module_path_for_p11_kit() {
-  return part("the PKCS#11 module",
-              {"../" DEVTRUST_LIBDIR "/pkcs11/devtrust-p11-kit.so", "../lib/devtrust-p11-kit.so"});
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <array>
-
 #include "cli/file_system.h"
 #include "cli/setup/session.h"
 #include "identity/process.h"
@@ -19,22 +17,26 @@ std::string login_file(const std::string& home) {
   return home + "/.profile";
 }
 
-std::string session_file() { return config_home() + "/environment.d/devtrust.conf"; }
-
 }  // namespace
 
 Result<void> put_into_session(Plan& plan, const MarkedBlock& block, const std::string& name, const std::string& value) {
   const std::string variable = name + '=' + quoted_word(value);
-  const std::string shell = login_file(home_directory());
-  if (auto put = plan.put(block, session_file(), variable + '\n', 0644, false); !put) return put;
-  if (auto put = plan.put(block, shell, "export " + variable + '\n', 0644, false); !put) return put;
-  for (std::string file : {session_file(), shell}) plan.done.push_back(file.append(": ").append(variable));
-  plan.notes.push_back("It counts from the next login on. In a shell that runs already: export " + variable);
+  const auto put_into = [&](const std::string& file, const std::string& line) -> Result<void> {
+    plan.done.push_back(file + ": " + variable);
+    return plan.put(block, file, line + '\n', 0644, false);
+  };
+  if (const std::string all = session_file(); !all.empty()) {
+    if (auto put = put_into(all, variable); !put) return put;
+  }
+  if (auto put = put_into(login_file(home_directory()), "export " + variable); !put) return put;
+  plan.notes.push_back(when_it_counts(variable));
   return {};
 }
 
 Result<void> take_from_session(Plan& plan, const MarkedBlock& block) {
-  if (auto taken = plan.take(block, session_file()); !taken) return taken;
+  if (const std::string all = session_file(); !all.empty()) {
+    if (auto taken = plan.take(block, all); !taken) return taken;
+  }
   for (const char* name : {"/.zprofile", "/.bash_profile", "/.bash_login", "/.profile"}) {
     if (auto taken = plan.take(block, home_directory() + name); !taken) return taken;
   }

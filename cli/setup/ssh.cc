@@ -6,6 +6,7 @@
 
 #include "cli/files.h"
 #include "cli/programs.h"
+#include "cli/setup/system_folders.h"
 #include "cli/subprocess.h"
 #include "identity/process.h"
 
@@ -19,9 +20,10 @@ const MarkedBlock kBlock("ssh");
 /// ssh_config(5)
 Result<std::string> config_file(bool system) {
   std::error_code error;
-  if (system)
-    return std::string(fs::is_directory("/etc/ssh/ssh_config.d", error) ? "/etc/ssh/ssh_config.d/devtrust.conf"
-                                                                        : "/etc/ssh/ssh_config");
+  if (system) {
+    const std::string folder = ssh_system_folder();
+    return folder + (fs::is_directory(folder + "/ssh_config.d", error) ? "/ssh_config.d/devtrust.conf" : "/ssh_config");
+  }
   // Not $HOME: ssh does not look at it.
   const std::string home = account_home();
   if (home.empty())
@@ -58,6 +60,14 @@ std::string ssh_module(const std::string& settings) {
   return value == "none" ? std::string() : value;
 }
 
+std::string load_failure(const std::string& errors) {
+  constexpr std::string_view kFailed = " failed: ";
+  if (!errors.starts_with("dlopen ")) return {};
+  const std::string line = errors.substr(0, errors.find('\n'));
+  const std::size_t at = line.find(kFailed);
+  return at == std::string::npos ? line : line.substr(at + kFailed.size());
+}
+
 Result<Plan> plan_ssh_setup(const SetupOptions& options) {
   const auto module = module_path();
   if (!module) return fail(module);
@@ -68,6 +78,8 @@ Result<Plan> plan_ssh_setup(const SetupOptions& options) {
   const std::string lines = "Host *\n    PKCS11Provider " + quoted_word(*module) + '\n';
   if (auto put = plan.put(kBlock, *path, lines, options.system ? 0644 : 0600, options.system); !put) return fail(put);
   if (auto effective = check_effect(*path, *plan.changes.back().after, *module); !effective) return fail(effective);
+  if (auto can = ssh_can_load(*module); !can)
+    return fail(can.error().code, can.error().message + "; nothing was changed");
   plan.done.push_back(*path + ": PKCS11Provider = " + *module);
   plan.notes.push_back("ssh offers the device's key to every host. A server knows it by the line that `ssh-keygen -D " +
                        quoted_word(*module) +

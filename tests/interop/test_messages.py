@@ -23,7 +23,7 @@ OTHER_TEXTS = re.compile("|".join([
     r"^\[Unit\]|^library-manufacturer|^devtrust doctor\\n|^       ID: |^  devtrust\\n|^# OpenSSL's programs",
     r"^provider: |^devtrust: %s|^, …\}$|^(RSA|ECDH|signatures) with the key of|^the key of a device-trust|^a reference to a device-trust|"
     r"^user_pref\(|^firefox firefox-esr|^chromium chromium-browser|^error 0x%08lX$|^C:/Program Files$|^Mozilla Firefox$|"
-    r"^Windows' certificate store$",  # a line of Firefox's, names of programs and places, a number
+    r"^Windows' certificate store$|^/Firefox [A-Z].*\.app$|^/Library/Application Support/Firefox$",  # a line of Firefox's, names of programs and places, a number
     r"^PSS Salt Size$|"  # a property of CNG's
     r"^Usage: devtrust-keyholder|"  # --help, without a parser that knows it
     r"^devtrust: the device-trust|^the device-trust certificate, its",  # names of the provider's algorithms

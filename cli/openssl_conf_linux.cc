@@ -5,6 +5,9 @@
 
 namespace devtrust::cli {
 
+std::string openssl_program() { return "openssl"; }
+const char* const kHowToGetOpenssl = "";
+
 std::string system_openssl_conf() { return std::string(X509_get_default_cert_area()) + "/openssl.cnf"; }
 
 std::string openssl_conf_file() {
