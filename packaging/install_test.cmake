@@ -1,5 +1,5 @@
-# cmake -DBUILD=… -DWORK=… -DVERSION=… -DGENERATOR=… [-DSANITIZE=…] -P install_test.cmake: installs into a folder that is
-# elsewhere than the configured prefix, and uses what is there as a stranger's project does.
+# cmake -DBUILD=… -DWORK=… -DVERSION=… -DGENERATOR=… -DOPENSSL=… [-DSANITIZE=…] -P install_test.cmake:
+# installs into a folder that is elsewhere than the configured prefix, and uses what is there as a stranger's project does.
 cmake_minimum_required(VERSION 3.22)
 
 function(run)
@@ -19,10 +19,19 @@ if(NOT EXISTS "${named}")
   message(FATAL_ERROR "devtrust.module names ${named}, which was not installed")
 endif()
 
+# Homebrew's folder of one version: what is written down outlives it.
+set(cellar "${WORK}/Cellar/devtrust/${VERSION}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${cellar}")
+file(STRINGS "${cellar}/share/devtrust/p11-kit/devtrust.module" line REGEX "^module: ")
+string(FIND "${line}" "module: ${WORK}/opt/devtrust/lib" place)
+if(NOT place EQUAL 0)
+  message(FATAL_ERROR "devtrust.module names a version's folder: ${line}")
+endif()
+
 # A sanitizer's runtime is not in the system's openssl, and cannot come into it this late.
 if(NOT SANITIZE)
   set(conf "${prefix}/share/devtrust/openssl/devtrust.cnf")
-  execute_process(COMMAND "${CMAKE_COMMAND}" -E env "OPENSSL_CONF=${conf}" openssl list -providers
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E env "OPENSSL_CONF=${conf}" "${OPENSSL}" list -providers
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0 OR NOT output MATCHES "default\n.*devtrust\n.*version: ${VERSION}\n *status: active")
     message(FATAL_ERROR "${conf} does not activate the provider:\n${output}")
