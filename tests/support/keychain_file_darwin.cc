@@ -47,7 +47,7 @@ KeychainFile::~KeychainFile() {
 void KeychainFile::put(const fs::path& pem) {
   std::string item = read_file(pem);
   if (std::ranges::find(items_, item) != items_.end()) return;
-  security({"import", pem.string(), "-k", path_.string(), "-t", "cert", "-f", "pemseq"});
+  security({"import", pem.string(), "-k", path_.string(), "-t", "cert"});
   items_.push_back(std::move(item));
 }
 
@@ -57,7 +57,7 @@ void KeychainFile::add(const Leaf& leaf) {
   must_run({"openssl", "pkcs12", "-export", "-in", leaf.certificate.string(), "-inkey", leaf.key.string(), "-name",
             leaf.common_name, "-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-passout",
             "pass:secret", "-out", file.string()});
-  security({"import", file.string(), "-k", path_.string(), "-f", "pkcs12", "-P", "secret", "-A"});
+  security({"import", file.string(), "-k", path_.string(), "-P", "secret", "-A", "-t", "cert", "-f", "pkcs12"});
   fs::remove(file);
   for (const fs::path& issuer : leaf.issuers) put(issuer);
   security({"set-key-partition-list", "-S", "apple-tool:,apple:," + partition_of_this_program(), "-s", "-k", kPassword,
