@@ -13,9 +13,9 @@
 namespace devtrust::pkcs11 {
 namespace {
 
-/// Whether the host opened it by the name devtrust-p11-kit, as p11-kit's configuration has it. GnuTLS sends an issuer only
-/// where CKA_TRUSTED says so, and passes arguments of its own to C_Initialize: p11-kit's x-init-reserved is lost on the
-/// way, a file's name is not.
+/// Whether the host opened it by the name devtrust-p11-kit, as p11-kit's configuration has it. GnuTLS sends an issuer
+/// only where CKA_TRUSTED says so, and passes arguments of its own to C_Initialize: p11-kit's x-init-reserved is lost
+/// on the way, a file's name is not.
 bool opened_for_p11_kit() {
   const std::string path = own_file();
   return path.substr(path.rfind('/') + 1).starts_with("devtrust-p11-kit.");
