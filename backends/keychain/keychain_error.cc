@@ -30,6 +30,11 @@ constexpr const char* kGone = "it is not in the keychain any more: let the agent
 constexpr const char* kForbidden =
     "macOS does not let this program use the item: list the program in the agent's settings";
 constexpr const char* kNoService = "macOS' security services do not answer: log in again, or restart the computer";
+// Also, as people meet it, of a key that is refused.
+constexpr const char* kInternalComponent =
+    "macOS' security services failed, as they also do where a key's access list does not name this program and nobody "
+    "can "
+    "be asked: see the agent's settings, else log in again";
 constexpr const char* kNoKeychain = "the keychain is not there";
 constexpr const char* kDamaged =
     "the keychain or the key in it is damaged: delete the keychain with security delete-keychain, and let the agent "
@@ -53,7 +58,7 @@ constexpr std::array kStatuses{
     Row{/*errSecAllocate*/ -108, ErrorCode::kInternal, kNoMemory},
     Row{/*errSecUserCanceled*/ -128, ErrorCode::kAccessDenied, kRefused},
     Row{/*errSecBadReq*/ -909, ErrorCode::kInternal, kFault},
-    Row{/*errSecInternalComponent*/ -2070, ErrorCode::kIo, kNoService},
+    Row{/*errSecInternalComponent*/ -2070, ErrorCode::kIo, kInternalComponent},
     Row{/*errSecCoreFoundationUnknown*/ -4960, ErrorCode::kInternal, kFault},
     Row{kMissingEntitlement, ErrorCode::kAccessDenied,
         "the data-protection keychain is open to signed programs with an entitlement only"},
