@@ -15,7 +15,6 @@ using testing::ConfigFile;
 using ::testing::HasSubstr;
 using testing::load_refusal;
 using testing::read_file;
-using testing::refusal;
 using testing::Variable;
 
 TEST(Config, TheInstalledExampleIsTheDefaultAndItsExamplesAreGood) {
