@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import programs
-from programs import WebServers, as_user, environment, give_away, run, wait_until, with_mounts
+from programs import WebServers, accepts, as_user, environment, give_away, run, wait_until, with_mounts
 from stores import NssDatabase
 
 programs.DEADLINE = 300  # a browser on a busy machine takes its time: only one that hangs may meet this
@@ -294,7 +294,7 @@ class P11KitServer:
         argv = as_user(["p11-kit", "server", "-f", "-n", str(address), "--provider", str(module),
                         "pkcs11:token=JumpCloud%20Device%20Trust"])
         self.process = subprocess.Popen(argv, env=environment(home), cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        wait_until(address.exists, "p11-kit server", self.process)
+        wait_until(lambda: accepts(address), "p11-kit server", self.process)
 
     def __enter__(self):
         return self

@@ -120,6 +120,12 @@ def wait_until(done, what, process=None):
         time.sleep(0.01)
 
 
+def accepts(path):
+    """Whether somebody listens there. That a socket is there does not say so: it gets its name first."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

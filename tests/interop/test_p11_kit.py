@@ -10,7 +10,7 @@ import pytest
 
 from pkcs11 import (CKG_MGF1_SHA256, CKM_ECDSA, CKM_ECDSA_SHA256, CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256, CKM_SHA256_RSA_PKCS,
                     CKM_SHA256_RSA_PKCS_PSS, ulong)
-from programs import DEADLINE, Conversation, as_user, environment, run, uri, wait_until
+from programs import DEADLINE, Conversation, accepts, as_user, environment, run, uri, wait_until
 from signing import tlv
 from stores import TOKEN_LABEL
 from test_gnutls import wget
@@ -78,7 +78,7 @@ class Way:
         if name in ("server", "client"):
             argv = ["p11-kit", "server", "--foreground", "--name", str(socket), "--provider", str(ours), TOKEN]
             self.server = subprocess.Popen(as_user(argv), env=environment(home.folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            wait_until(socket.exists, "p11-kit server", self.server)
+            wait_until(lambda: accepts(socket), "p11-kit server", self.server)
         if name == "client":
             self.module = p11_kit("p11_module_path") + "/p11-kit-client.so"
             self.variables = {"P11_KIT_SERVER_ADDRESS": f"unix:path={socket}"}

@@ -10,7 +10,7 @@ import pytest
 import pkcs11
 from conftest import Device, FileHome
 from pkcs11 import CKM_ECDSA, CKM_SHA256_RSA_PKCS, CKO_PRIVATE_KEY
-from programs import DEADLINE, run, uri, wait_until
+from programs import DEADLINE, accepts, run, uri, wait_until
 from test_p11_kit import p11_kit
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
@@ -105,7 +105,7 @@ class Server:
         argv = ["p11-kit", "server", "--foreground", "--name", str(socket), "--provider", SOFTHSM, "pkcs11:token=A%20card"]
         self.process = subprocess.Popen(argv, env={**os.environ, "SOFTHSM2_CONF": str(home.variables["SOFTHSM2_CONF"])},
                                         stdout=subprocess.DEVNULL, start_new_session=True)
-        wait_until(socket.exists, "p11-kit server", self.process)
+        wait_until(lambda: accepts(socket), "p11-kit server", self.process)
 
     def kill(self):
         os.killpg(self.process.pid, signal.SIGKILL)
