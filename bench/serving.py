@@ -3,7 +3,7 @@
 import subprocess
 
 from homes import run
-from programs import DEADLINE, environment, wait_until
+from programs import DEADLINE, accepts, environment, wait_until
 
 CLIENT = run(["pkg-config", "--variable=p11_module_path", "p11-kit-1"]).stdout.strip() + "/p11-kit-client.so"
 TOKEN = "pkcs11:token=JumpCloud%20Device%20Trust"
@@ -13,7 +13,7 @@ class Serving:
     def __init__(self, argv, socket, home):
         self.variables = {"P11_KIT_SERVER_ADDRESS": f"unix:path={socket}"}
         self.process = subprocess.Popen([str(a) for a in argv], env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        wait_until(socket.exists, argv[0], self.process)
+        wait_until(lambda: accepts(socket), argv[0], self.process)
 
     def __enter__(self):
         return self
