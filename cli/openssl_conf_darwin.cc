@@ -2,7 +2,6 @@
 #include "cli/openssl_conf.h"
 #include "cli/programs.h"
 #include "cli/subprocess.h"
-#include "identity/process.h"
 
 namespace devtrust::cli {
 namespace {
@@ -29,17 +28,5 @@ std::string openssl_program() {
   return kFound;
 }
 const char* const kHowToGetOpenssl = "brew install openssl@3; macOS' own openssl is LibreSSL, which has no providers";
-
-// The libcrypto in this program may have been built for another place.
-std::string system_openssl_conf() {
-  if (openssl_program().empty()) return {};
-  const auto asked = run({openssl_program(), "version", "-d"});
-  return asked ? conf_file_in(asked->output) : std::string();
-}
-
-std::string openssl_conf_file() {
-  const std::string named = environment("OPENSSL_CONF");
-  return named.empty() ? system_openssl_conf() : named;
-}
 
 }  // namespace devtrust::cli
