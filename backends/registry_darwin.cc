@@ -1,31 +1,18 @@
-#include "backends/file/file_store.h"
 #include "backends/firefox_profiles.h"
 #include "backends/keychain/keychain_store.h"
 #include "backends/registry.h"
-#include "backends/token/token_store.h"
+#include "backends/system_store.h"
 
 namespace devtrust {
 
-Result<std::vector<std::unique_ptr<StoreSource>>> open_sources(const Config& config) {
-  std::vector<std::unique_ptr<StoreSource>> sources;
-  for (const StoreConfig& store : config.stores) {
-    if (store.kind == "keychain" && !store.pin_source.empty()) {
-      return fail(ErrorCode::kInvalidConfig,
-                  "a store of kind \"keychain\" is unlocked by macOS: take out its pin_source");
-    }
-    if (store.kind == "keychain") {
-      sources.push_back(store.path.empty() ? keychain_usual_places(store) : keychain_at(store));
-    } else if (store.kind == "file") {
-      sources.push_back(file_store_at(store));
-    } else if (store.kind == "token") {
-      sources.push_back(token_store_at(store));
-    } else {
-      return fail(ErrorCode::kInvalidConfig,
-                  "stores of kind \"" + store.kind + "\" are not in this build, which has: keychain, file, token");
-    }
+const char* const kSystemStore = "keychain";
+
+Result<std::unique_ptr<StoreSource>> system_store_at(const StoreConfig& store) {
+  if (!store.pin_source.empty()) {
+    return fail(ErrorCode::kInvalidConfig,
+                "a store of kind \"keychain\" is unlocked by macOS: take out its pin_source");
   }
-  if (config.stores.empty()) sources.push_back(keychain_usual_places({}));
-  return sources;
+  return store.path.empty() ? keychain_usual_places(store) : keychain_at(store);
 }
 
 std::vector<std::string> firefox_profile_folders(const std::string& root, std::vector<Error>& problems) {
