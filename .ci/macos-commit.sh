@@ -27,11 +27,12 @@ start_keyholder() {
   printf '[[store]]\nkind = "token"\npath = "%s"\n' "$client" >"$config"
   DEVTRUST_CONFIG=$work/config.toml "$programs/devtrust-keyholder" --socket "$socket" &
   holder=$!
+  export P11_KIT_SERVER_ADDRESS=unix:path=$socket
+  # Its socket has a name before it listens.
   for ((i = 0; i < 100; ++i)); do
-    if [[ -S $socket ]]; then break; fi
+    if DEVTRUST_CONFIG=$config "$programs/devtrust" status >/dev/null 2>&1; then break; fi
     sleep 0.1
   done
-  export P11_KIT_SERVER_ADDRESS=unix:path=$socket
 }
 
 sign_and_verify() {
