@@ -14,17 +14,14 @@
 namespace devtrust {
 namespace {
 
-// OSSL_PARAM_BLD would copy the numbers into memory that is freed without being wiped.
+// OSSL_PARAM_BLD would copy the numbers into memory that is freed without being wiped. Here they share a page: each one
+// that is locked costs a first signature some microseconds, and there may not be many.
 class SecretParams {
  public:
-  explicit SecretParams(std::size_t capacity) {
-    numbers_.reserve(capacity);
-    params_.reserve(capacity + 1);
-  }
-  bool push(const char* name, const BIGNUM* number) {
-    SecureBytes& bytes = numbers_.emplace_back(static_cast<std::size_t>(BN_num_bytes(number)));
-    params_.push_back(OSSL_PARAM_construct_BN(name, bytes.data(), bytes.size()));
-    return BN_bn2nativepad(number, bytes.data(), static_cast<int>(bytes.size())) >= 0;
+  /// `number` is read by build().
+  void push(const char* name, const BIGNUM* number) {
+    numbers_.emplace_back(params_.size(), number);
+    params_.push_back(OSSL_PARAM_construct_BN(name, nullptr, static_cast<std::size_t>(BN_num_bytes(number))));
   }
   void push(const char* name, const char* text) {
     params_.push_back(OSSL_PARAM_construct_utf8_string(name, const_cast<char*>(text), 0));
@@ -32,7 +29,18 @@ class SecretParams {
   void push(const char* name, ByteView octets) {
     params_.push_back(OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(octets.data()), octets.size()));
   }
+  /// Null where libcrypto refuses them.
   EvpPkeyPtr build(const char* algorithm) {
+    std::size_t size = 0;
+    for (const auto& [index, number] : numbers_) size += params_[index].data_size;
+    SecureBytes octets(size);
+    std::uint8_t* next = octets.data();
+    for (const auto& [index, number] : numbers_) {
+      OSSL_PARAM& param = params_[index];
+      if (BN_bn2nativepad(number, next, static_cast<int>(param.data_size)) < 0) return nullptr;
+      param.data = next;
+      next += param.data_size;
+    }
     params_.push_back(OSSL_PARAM_construct_end());
     const EvpPkeyCtxPtr context(EVP_PKEY_CTX_new_from_name(libctx(), algorithm, nullptr));
     EVP_PKEY* key = nullptr;
@@ -44,7 +52,7 @@ class SecretParams {
   }
 
  private:
-  std::vector<SecureBytes> numbers_;
+  std::vector<std::pair<std::size_t, const BIGNUM*>> numbers_;  // with their places in params_
   std::vector<OSSL_PARAM> params_;
 };
 
@@ -158,14 +166,15 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_rsa_prime(const Pub
       BN_div(nullptr, dq.get(), d.get(), q1.get(), context.get()) != 1) {
     return mismatch();
   }
-  SecretParams params(8);
-  if (!params.push(OSSL_PKEY_PARAM_RSA_N, n.get()) || !params.push(OSSL_PKEY_PARAM_RSA_E, e.get()) ||
-      !params.push(OSSL_PKEY_PARAM_RSA_D, d.get()) || !params.push(OSSL_PKEY_PARAM_RSA_FACTOR1, p.get()) ||
-      !params.push(OSSL_PKEY_PARAM_RSA_FACTOR2, q.get()) || !params.push(OSSL_PKEY_PARAM_RSA_EXPONENT1, dp.get()) ||
-      !params.push(OSSL_PKEY_PARAM_RSA_EXPONENT2, dq.get()) ||
-      !params.push(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, qinv.get())) {
-    return broken();
-  }
+  SecretParams params;
+  params.push(OSSL_PKEY_PARAM_RSA_N, n.get());
+  params.push(OSSL_PKEY_PARAM_RSA_E, e.get());
+  params.push(OSSL_PKEY_PARAM_RSA_D, d.get());
+  params.push(OSSL_PKEY_PARAM_RSA_FACTOR1, p.get());
+  params.push(OSSL_PKEY_PARAM_RSA_FACTOR2, q.get());
+  params.push(OSSL_PKEY_PARAM_RSA_EXPONENT1, dp.get());
+  params.push(OSSL_PKEY_PARAM_RSA_EXPONENT2, dq.get());
+  params.push(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, qinv.get());
   EvpPkeyPtr key = params.build(kRsaKeyType);
   if (key == nullptr) return broken();
   return std::shared_ptr<const SoftwareKey>(new SoftwareKey(std::move(key), public_key, std::move(traits)));
@@ -196,10 +205,10 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_scalar(const Public
         !equal(octets, point)) {
       return mismatch();
     }
-    SecretParams params(3);
+    SecretParams params;
     params.push(OSSL_PKEY_PARAM_GROUP_NAME, public_key.group());
     params.push(OSSL_PKEY_PARAM_PUB_KEY, point);
-    if (!params.push(OSSL_PKEY_PARAM_PRIV_KEY, d.get())) return fail(ErrorCode::kInternal, openssl_reason());
+    params.push(OSSL_PKEY_PARAM_PRIV_KEY, d.get());
     key = params.build(kEcKeyType);
   } else {
     key.reset(EVP_PKEY_new_raw_private_key_ex(libctx(), edwards_curve(public_key.type()).algorithm, nullptr,
