@@ -66,6 +66,16 @@ BignumPtr secret_number(ByteView bytes) {
   return number;
 }
 
+/// Big-endian; empty where the key has no such number.
+SecureBytes octets_of(const EVP_PKEY* key, const char* name) {
+  BIGNUM* number = nullptr;
+  EVP_PKEY_get_bn_param(key, name, &number);
+  const BignumPtr owner(number);
+  SecureBytes octets(owner != nullptr ? static_cast<std::size_t>(BN_num_bytes(number)) : 0);
+  if (owner != nullptr) BN_bn2bin(number, octets.data());
+  return octets;
+}
+
 BignumPtr new_secret() {
   BignumPtr number(BN_new());
   if (number != nullptr) BN_set_flags(number.get(), BN_FLG_CONSTTIME);
@@ -117,20 +127,19 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_evp(EvpPkeyPtr key,
   }
   const LibcryptoUse use;
   const bool rsa = public_key.type() == KeyType::kRsa;
-  BIGNUM* number = nullptr;
-  EVP_PKEY_get_bn_param(key.get(), rsa ? OSSL_PKEY_PARAM_RSA_FACTOR1 : OSSL_PKEY_PARAM_PRIV_KEY, &number);
-  const BignumPtr owner(number);
-  if (owner == nullptr) {
+  const SecureBytes secret = octets_of(key.get(), rsa ? OSSL_PKEY_PARAM_RSA_FACTOR1 : OSSL_PKEY_PARAM_PRIV_KEY);
+  if (secret.empty()) {
     return fail(ErrorCode::kUnsupported, rsa ? "the RSA private key lacks its primes" : "the key is not a private one");
   }
-  SecureBytes secret(static_cast<std::size_t>(BN_num_bytes(owner.get())));
-  BN_bn2bin(owner.get(), secret.data());
-  return rsa ? from_rsa_prime(public_key, secret, std::move(traits))
+  return rsa ? from_rsa_prime(public_key, secret, octets_of(key.get(), OSSL_PKEY_PARAM_RSA_COEFFICIENT1),
+                              std::move(traits))
              : from_scalar(public_key, secret, std::move(traits));
 }
 
 Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_rsa_prime(const PublicKey& public_key,
-                                                                       const SecureBytes& prime, KeyTraits traits) {
+                                                                       const SecureBytes& prime,
+                                                                       const SecureBytes& coefficient,
+                                                                       KeyTraits traits) {
   const LibcryptoUse use;
   if (public_key.type() != KeyType::kRsa || prime.size() > public_key.field_size()) return mismatch();
   const auto broken = [] { return fail(ErrorCode::kInternal, "the RSA key cannot be completed: " + openssl_reason()); };
@@ -155,15 +164,20 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_rsa_prime(const Pub
   const BignumPtr d = new_secret();
   const BignumPtr dp = new_secret();
   const BignumPtr dq = new_secret();
-  const BignumPtr qinv = new_secret();
-  if (!p1 || !q1 || !phi || !d || !dp || !dq || !qinv || BN_sub(p1.get(), p.get(), BN_value_one()) != 1 ||
+  const BignumPtr qinv = coefficient.size() <= public_key.field_size() ? secret_number(coefficient) : new_secret();
+  const BignumPtr product = new_secret();
+  if (!p1 || !q1 || !phi || !d || !dp || !dq || !qinv || !product || BN_sub(p1.get(), p.get(), BN_value_one()) != 1 ||
       BN_sub(q1.get(), q.get(), BN_value_one()) != 1 || BN_mul(phi.get(), p1.get(), q1.get(), context.get()) != 1) {
     return broken();
   }
   if (BN_mod_inverse(d.get(), e.get(), phi.get(), context.get()) == nullptr ||
-      BN_mod_inverse(qinv.get(), q.get(), p.get(), context.get()) == nullptr ||
       BN_div(nullptr, dp.get(), d.get(), p1.get(), context.get()) != 1 ||
       BN_div(nullptr, dq.get(), d.get(), q1.get(), context.get()) != 1) {
+    return mismatch();
+  }
+  if (BN_mod_mul(product.get(), q.get(), qinv.get(), p.get(), context.get()) != 1) return broken();
+  if ((!BN_is_one(product.get()) || BN_cmp(qinv.get(), p.get()) >= 0) &&
+      BN_mod_inverse(qinv.get(), q.get(), p.get(), context.get()) == nullptr) {
     return mismatch();
   }
   SecretParams params;

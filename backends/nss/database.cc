@@ -217,7 +217,7 @@ Result<void> read_keys(const Connection& connection, NssRows& rows) {
     const char* name;
     std::optional<Bytes> NssKeyRow::*field;
   };
-  static constexpr std::array<Column, 16> kColumns{{{"a3", &NssKeyRow::label},
+  static constexpr std::array<Column, 17> kColumns{{{"a3", &NssKeyRow::label},
                                                     {"a100", &NssKeyRow::key_type},
                                                     {"a102", &NssKeyRow::id},
                                                     {"a105", &NssKeyRow::decrypt},
@@ -228,6 +228,7 @@ Result<void> read_keys(const Connection& connection, NssRows& rows) {
                                                     {"a122", &NssKeyRow::exponent},
                                                     {"a124", &NssKeyRow::prime1},
                                                     {"a125", &NssKeyRow::prime2},
+                                                    {"a128", &NssKeyRow::coefficient},
                                                     {"a163", &NssKeyRow::local},
                                                     {"a164", &NssKeyRow::never_extractable},
                                                     {"a165", &NssKeyRow::always_sensitive},

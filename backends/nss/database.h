@@ -14,7 +14,7 @@ namespace devtrust {
 struct NssKeyRow {
   std::optional<Bytes> label, key_type, id, modulus, exponent, ec_params, ec_point;
   std::optional<Bytes> decrypt, sign, derive, local, always_sensitive, never_extractable;
-  std::optional<Bytes> value, prime1, prime2;  ///< encrypted, each by itself
+  std::optional<Bytes> value, prime1, prime2, coefficient;  ///< encrypted, each by itself
 };
 
 struct NssRows {

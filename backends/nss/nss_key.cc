@@ -98,10 +98,11 @@ Result<SecureBytes> NssVault::decrypt(const NssSeal& seal, ByteView encrypted) {
   return decrypt_nss_value(encrypted, *hash);
 }
 
-NssKey::NssKey(PublicKey public_key, KeyTraits traits, Bytes secret, std::shared_ptr<const NssSeal> seal,
-               std::shared_ptr<NssVault> vault)
+NssKey::NssKey(PublicKey public_key, KeyTraits traits, Bytes secret, Bytes coefficient,
+               std::shared_ptr<const NssSeal> seal, std::shared_ptr<NssVault> vault)
     : PrivateKey(std::move(public_key), std::move(traits)),
       secret_(std::move(secret)),
+      coefficient_(std::move(coefficient)),
       seal_(std::move(seal)),
       vault_(std::move(vault)) {}
 
@@ -122,6 +123,12 @@ void NssKey::forget() const {
   key_.reset();
 }
 
+// Behind a password each attribute costs NSS's 10,000 rounds: more than to compute this one.
+SecureBytes NssKey::coefficient() const {
+  if (coefficient_.empty() || !seal_->empty_password) return {};
+  return vault_->decrypt(*seal_, coefficient_).value_or(SecureBytes());
+}
+
 Result<std::shared_ptr<const SoftwareKey>> NssKey::opened() const {
   const std::lock_guard guard(mutex_);
   const std::uint64_t generation = vault_->generation();
@@ -135,8 +142,9 @@ Result<std::shared_ptr<const SoftwareKey>> NssKey::opened() const {
     }
     return fail(secret);
   }
-  auto key = public_key().type() == KeyType::kRsa ? SoftwareKey::from_rsa_prime(public_key(), *secret, traits())
-                                                  : SoftwareKey::from_scalar(public_key(), *secret, traits());
+  auto key = public_key().type() == KeyType::kRsa
+                 ? SoftwareKey::from_rsa_prime(public_key(), *secret, coefficient(), traits())
+                 : SoftwareKey::from_scalar(public_key(), *secret, traits());
   if (!key) {
     if (key.error().code == ErrorCode::kKeyMismatch) intact_.store(false, std::memory_order_relaxed);
     return fail(key);

@@ -59,9 +59,10 @@ class NssVault final : public Login {
 
 class NssKey final : public PrivateKey, public std::enable_shared_from_this<NssKey> {
  public:
-  /// `secret`: the one encrypted attribute that is ever decrypted, a prime (RSA) or the scalar. All else follows from
-  /// it and the certificate's public key, which refuses any other secret: the attribute's MAC need not be believed.
-  NssKey(PublicKey public_key, KeyTraits traits, Bytes secret, std::shared_ptr<const NssSeal> seal,
+  /// `secret`: the one encrypted attribute that is needed, a prime (RSA) or the scalar. All else follows from it and
+  /// the certificate's public key, which refuses any other secret: the attribute's MAC need not be believed.
+  /// `coefficient`: RSA's, encrypted, which spares a computation where it is right; may be empty.
+  NssKey(PublicKey public_key, KeyTraits traits, Bytes secret, Bytes coefficient, std::shared_ptr<const NssSeal> seal,
          std::shared_ptr<NssVault> vault);
 
   bool can_sign(const SignScheme& scheme) const override;
@@ -80,8 +81,9 @@ class NssKey final : public PrivateKey, public std::enable_shared_from_this<NssK
 
  private:
   Result<std::shared_ptr<const SoftwareKey>> opened() const;
+  SecureBytes coefficient() const;
 
-  const Bytes secret_;
+  const Bytes secret_, coefficient_;
   const std::shared_ptr<const NssSeal> seal_;
   const std::shared_ptr<NssVault> vault_;
   mutable std::atomic<bool> intact_{true};

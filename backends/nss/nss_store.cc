@@ -122,7 +122,8 @@ std::shared_ptr<const NssKey> NssStore::key(NssKeyRow& row, const StoreContents&
   traits.local = flag(row.local, false);
   traits.always_sensitive = flag(row.always_sensitive, false);
   traits.never_extractable = flag(row.never_extractable, false);
-  return std::make_shared<const NssKey>(*public_key, std::move(traits), *std::move(*secret), seal, vault_);
+  return std::make_shared<const NssKey>(*public_key, std::move(traits), *std::move(*secret),
+                                        std::move(row.coefficient).value_or(Bytes()), seal, vault_);
 }
 
 Result<StoreContents> NssStore::read() {

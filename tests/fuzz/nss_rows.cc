@@ -17,13 +17,14 @@ struct Column {
   const char* table;
   const char* name;
 };
-constexpr std::array<Column, 24> kColumns{{
+constexpr std::array<Column, 25> kColumns{{
     {"nssPrivate", "a0"},   {"nssPrivate", "a100"}, {"nssPrivate", "a102"},      {"nssPrivate", "a11"},
     {"nssPrivate", "a120"}, {"nssPrivate", "a122"}, {"nssPrivate", "a124"},      {"nssPrivate", "a125"},
     {"nssPrivate", "a180"}, {"nssPrivate", "a3"},   {"nssPrivate", "ad5a0db00"}, {"nssPrivate", "a108"},
     {"metaData", "item1"},  {"metaData", "item2"},  {"metaData", "id"},          {"nssPrivate", "a105"},
     {"nssPublic", "a0"},    {"nssPublic", "a11"},   {"nssPublic", "a101"},       {"nssPublic", "a102"},
     {"nssPublic", "a81"},   {"nssPublic", "a82"},   {"nssPrivate", "a10c"},      {"nssPublic", "a3"},
+    {"nssPrivate", "a128"},
 }};
 
 struct Files {

@@ -131,10 +131,26 @@ TEST(SoftwareKey, IsCompletedFromEitherPrime) {
   for (const char* name : {OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2}) {
     SecureBytes prime = secret_number(evp, name);
     prime.insert(prime.begin(), 0);  // NSS may write a sign octet
-    const auto key = SoftwareKey::from_rsa_prime(*public_key, prime, {});
+    const auto key = SoftwareKey::from_rsa_prime(*public_key, prime, {}, {});
     ASSERT_TRUE(key) << key.error().message;
     const SignScheme scheme{SignAlgorithm::kRsaPkcs1, Digest::kSha256};
     EXPECT_TRUE(public_key->verify(scheme, Bytes(32), sign(**key, scheme, Bytes(32))));
+  }
+}
+
+TEST(SoftwareKey, SignsWhateverCoefficientItIsGiven) {
+  const EvpPkeyPtr evp = make_key("rsa:2048");
+  const auto public_key = PublicKey::from_evp(evp.get());
+  const SecureBytes prime = secret_number(evp, OSSL_PKEY_PARAM_RSA_FACTOR1);
+  const SecureBytes right = secret_number(evp, OSSL_PKEY_PARAM_RSA_COEFFICIENT1);
+  SecureBytes wrong = right;
+  wrong.back() ^= 1U;
+  for (const SecureBytes& coefficient : {right, wrong, SecureBytes(), SecureBytes(1), prime, SecureBytes(256, 0xFF),
+                                         SecureBytes(257, 0xFF), SecureBytes(1 << 20, 0xFF)}) {
+    const auto key = SoftwareKey::from_rsa_prime(*public_key, prime, coefficient, {});
+    ASSERT_TRUE(key) << key.error().message;
+    const SignScheme scheme{SignAlgorithm::kRsaPkcs1, Digest::kSha256};
+    EXPECT_TRUE(public_key->verify(scheme, Bytes(32), sign(**key, scheme, Bytes(32)))) << coefficient.size();
   }
 }
 
@@ -142,7 +158,7 @@ TEST(SoftwareKey, RefusesAPrimeOfAnotherModulus) {
   const EvpPkeyPtr evp = make_key("rsa:2048");
   const auto public_key = PublicKey::from_evp(evp.get());
   const auto refused = [&public_key](const SecureBytes& prime) {
-    const auto key = SoftwareKey::from_rsa_prime(*public_key, prime, {});
+    const auto key = SoftwareKey::from_rsa_prime(*public_key, prime, {}, {});
     return !key && key.error().code == ErrorCode::kKeyMismatch;
   };
   EXPECT_TRUE(refused(secret_number(make_key("rsa:2048"), OSSL_PKEY_PARAM_RSA_FACTOR1)));

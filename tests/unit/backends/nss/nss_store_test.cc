@@ -238,6 +238,17 @@ TEST_F(NssStoreTest, DamagedSecretIsRefused) {
   EXPECT_FALSE(contents->keys.at(0)->intact());
 }
 
+TEST_F(NssStoreTest, SignsWithADamagedCoefficient) {
+  const NssDatabase database = make({}, "rsa:2048");
+  for (const char* damaged :
+       {"NULL", "X''", "X'3003020100'", "a122", "a124", "(SELECT a124 || a125 FROM nssPrivate)"}) {
+    sql(database.folder() / "key4.db", std::string("UPDATE nssPrivate SET a128 = ") + damaged);
+    const auto contents = store_at(database.folder())->read();
+    EXPECT_TRUE(signs(*contents->keys.at(0))) << damaged;
+    EXPECT_TRUE(contents->keys[0]->intact()) << damaged;
+  }
+}
+
 TEST_F(NssStoreTest, BrokenCertificateDoesNotHideTheGoodOne) {
   const NssDatabase database = make();
   sql(database.folder() / "cert9.db",
