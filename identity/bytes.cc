@@ -19,17 +19,25 @@ std::size_t whole_pages(std::size_t size) { return (size + page_size() - 1) / pa
 // kept.
 std::array<std::atomic<void*>, 16> kept_pages{};
 
-/// All that a kept page holds: in which process it is locked, where it is; a forked child does not inherit locks.
-std::uint64_t& locked_in(void* kept_page) { return *static_cast<std::uint64_t*>(kept_page); }
-constexpr std::uint64_t kNowhere = 0;
-std::uint64_t this_process() { return fork_number() + 1; }
+/// The last octets of each page that is kept or will be: in which process it is locked. A forked child does not inherit
+/// locks.
+std::uint64_t& locked_in(void* page) {
+  return *reinterpret_cast<std::uint64_t*>(static_cast<std::uint8_t*>(page) + page_size() - sizeof(std::uint64_t));
+}
+std::uint64_t this_process() { return fork_number() + 1; }  // 0: nowhere
+
+/// Whether `size` octets go on such a page.
+bool fits_kept_page(std::size_t size) { return size <= page_size() - sizeof(std::uint64_t); }
+
+void lock_kept_page(void* page) {
+  if (locked_in(page) != this_process() && lock_pages(page, page_size())) locked_in(page) = this_process();
+}
 
 void* take_kept_page() {
   for (std::atomic<void*>& slot : kept_pages) {
     if (slot.load(std::memory_order_relaxed) == nullptr) continue;
     if (void* page = slot.exchange(nullptr, std::memory_order_acquire)) {
-      if (locked_in(page) != this_process()) lock_pages(page, page_size());
-      locked_in(page) = 0;
+      lock_kept_page(page);
       return page;
     }
   }
@@ -37,8 +45,7 @@ void* take_kept_page() {
 }
 
 /// `page`: wiped.
-void keep_page(void* page, std::uint64_t locked) {
-  locked_in(page) = locked;
+void keep_page(void* page) {
   for (std::atomic<void*>& slot : kept_pages) {
     void* empty = nullptr;
     if (slot.compare_exchange_strong(empty, page, std::memory_order_acq_rel)) return;
@@ -57,20 +64,24 @@ void* new_page() {
   const std::size_t count = pages_at_once();
   auto* const pages = static_cast<std::uint8_t*>(map_pages(count * page_size()));
   const bool locked = protect(pages, count * page_size());
-  if (!locked) lock_pages(pages, page_size());  // the limit may allow it alone
-  for (std::size_t i = 1; i < count; ++i) keep_page(pages + i * page_size(), locked ? this_process() : kNowhere);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint8_t* const page = pages + i * page_size();
+    if (locked) locked_in(page) = this_process();
+    if (i > 0) keep_page(page);
+  }
+  lock_kept_page(pages);  // where the limit does not allow them all, it may allow this one
   return pages;
 }
 
 }  // namespace
 
 void* secure_allocate(std::size_t size) {
-  const std::size_t length = whole_pages(size);
-  if (length < size) throw std::bad_alloc();
-  if (length == page_size()) {
+  if (fits_kept_page(size)) {
     void* kept = take_kept_page();
     return kept != nullptr ? kept : new_page();
   }
+  const std::size_t length = whole_pages(size);
+  if (length < size) throw std::bad_alloc();
   void* memory = map_pages(length);
   protect(memory, length);
   return memory;
@@ -79,11 +90,10 @@ void* secure_allocate(std::size_t size) {
 void secure_free(void* memory, std::size_t size) noexcept {
   if (memory == nullptr) return;
   OPENSSL_cleanse(memory, size);
-  const std::size_t length = whole_pages(size);
-  if (length == page_size()) {
-    keep_page(memory, kNowhere);
+  if (fits_kept_page(size)) {
+    keep_page(memory);
   } else {
-    unmap_pages(memory, length);
+    unmap_pages(memory, whole_pages(size));
   }
 }
 
