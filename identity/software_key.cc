@@ -14,8 +14,8 @@
 namespace devtrust {
 namespace {
 
-// OSSL_PARAM_BLD would copy the numbers into memory that is freed without being wiped. Here they share a page: each one
-// that is locked costs a first signature some microseconds, and there may not be many.
+// OSSL_PARAM_BLD would copy the numbers into memory that is freed without being wiped. Here they share a page: to
+// lock each one takes some microseconds of a first signature, and a process may lock only so many.
 class SecretParams {
  public:
   /// `number` is read by build().

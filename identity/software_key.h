@@ -15,8 +15,8 @@ class SoftwareKey final : public PrivateKey {
   static Result<std::shared_ptr<const SoftwareKey>> from_evp(EvpPkeyPtr key, const PublicKey& public_key,
                                                              KeyTraits traits);
   /// Completes an RSA key from one prime factor of the modulus: all else follows from it and the public key, so nothing
-  /// but the right prime is accepted. `coefficient`: the other prime's inverse modulo the larger one, where it is
-  /// known; where it is empty or wrong, it is computed, which takes 0.1 ms for RSA-2048. Big-endian.
+  /// but the right prime is accepted. `coefficient`: the smaller prime's inverse modulo the larger one, where it
+  /// is known; where it is empty or wrong, it is computed, which takes 0.1 ms for RSA-2048. Big-endian.
   static Result<std::shared_ptr<const SoftwareKey>> from_rsa_prime(const PublicKey& public_key,
                                                                    const SecureBytes& prime,
                                                                    const SecureBytes& coefficient, KeyTraits traits);
